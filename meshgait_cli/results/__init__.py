@@ -1,0 +1,1 @@
+"""What `extract` leaves on disk: see docs/result-directory.md."""

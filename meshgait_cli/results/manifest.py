@@ -1,0 +1,129 @@
+"""`manifest.json`: what a result directory holds, and how it was made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from .. import records
+from ..errors import ResultError
+
+__all__ = ["MANIFEST", "SCHEMA", "DroppedTrack", "Manifest", "ModelEntry", "TrackEntry", "VideoEntry"]
+
+SCHEMA = 1
+MANIFEST = "manifest.json"
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class VideoEntry(_Entry):
+    """The video. `sha256` is None for a live stream; times are seconds, sizes are upright pixels."""
+
+    name: str
+    address: str
+    sha256: str | None
+    bytes: int | None
+    width: int
+    height: int
+    fps: float
+    frames: int
+    duration_s: float
+    rotation: int
+    codec: str
+    damage: str | None
+
+
+class ModelEntry(_Entry):
+    """A model that took part: `id` is name@sha256 (first 12 digits)."""
+
+    role: str
+    id: str
+    trained: bool = True
+
+
+class TrackEntry(_Entry):
+    """One person. File names are relative to the result directory."""
+
+    id: int
+    frames: int
+    first_frame: int
+    last_frame: int
+    start_s: float
+    end_s: float
+    usable: bool
+    reasons: list[str]
+    score: float
+    height_px: float
+    cut_fraction: float
+    complete_fraction: float
+    overlap_fraction: float
+    walking_fraction: float
+    gait_cycles: float
+    silhouettes: int
+    silhouette_file: str
+    contact_file: str | None
+    embedded: bool
+
+    @property
+    def quality(self) -> records.TrackQuality:
+        names = records.TrackQuality.__dataclass_fields__
+        values: dict[str, Any] = {name: getattr(self, name) for name in names}
+        return records.TrackQuality(**{**values, "reasons": tuple(self.reasons)})
+
+
+class DroppedTrack(_Entry):
+    """A piece of a track that was too short to be a person's track, and why it was left out."""
+
+    frames: int
+    first_frame: int
+    last_frame: int
+    start_s: float
+    end_s: float
+    reason: str
+
+
+class Manifest(_Entry):
+    """The whole. `fingerprint` is equal when video, settings and models are: then nothing is redone."""
+
+    schema_version: int
+    meshgait_version: str
+    created: str
+    fingerprint: str
+    video: VideoEntry
+    settings: dict[str, Any]
+    models: list[ModelEntry]
+    tracks: list[TrackEntry]
+    dropped: list[DroppedTrack]
+    seconds: dict[str, float]
+    notes: list[str]
+
+    @classmethod
+    def read(cls, folder: Path) -> Manifest:
+        """Raises ResultError when there is no manifest, or it is damaged or of another schema."""
+        path = folder / MANIFEST
+        try:
+            text = path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise ResultError(f"{folder} is no result of `meshgait extract`: it has no {MANIFEST}") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ResultError(f"cannot read {path}: {error}") from error
+        try:
+            manifest = cls.model_validate_json(text)
+        except ValidationError as error:
+            where = ".".join(str(part) for part in error.errors()[0]["loc"]) or "the file"
+            raise ResultError(
+                f"{path} is damaged or of another version ({where}): run `meshgait extract` again"
+            ) from error
+        if manifest.schema_version != SCHEMA:
+            raise ResultError(
+                f"{path} has schema {manifest.schema_version}, this meshgait reads {SCHEMA}: "
+                "run `meshgait extract` again"
+            )
+        return manifest
+
+    def model(self, role: str) -> ModelEntry | None:
+        return next((model for model in self.models if model.role == role), None)
