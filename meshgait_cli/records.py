@@ -231,8 +231,12 @@ class BodySequence:
         n = len(self.joints)
         _require(self.units in ("silhouette", "metres"), f"BodySequence.units: {self.units!r}")
         _require(self.joints.shape == (n, 24, 3), f"BodySequence.joints must be T×24×3: {self.joints.shape}")
-        _require(self.markers.shape == (n, 64, 3), f"BodySequence.markers must be T×64×3: {self.markers.shape}")
-        _require(self.vertices.ndim == 3 and self.vertices.shape[::2] == (n, 3), "BodySequence.vertices: T×V×3")
+        _require(
+            self.markers.shape == (n, 64, 3), f"BodySequence.markers must be T×64×3: {self.markers.shape}"
+        )
+        _require(
+            self.vertices.ndim == 3 and self.vertices.shape[::2] == (n, 3), "BodySequence.vertices: T×V×3"
+        )
         _require(self.faces.ndim == 2 and self.faces.shape[1] == 3, "BodySequence.faces must be F×3")
 
 

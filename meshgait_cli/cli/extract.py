@@ -1,0 +1,164 @@
+"""`meshgait extract`"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import options
+from .console import err, out, print_json, showing, warn_untrained
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..results.directory import Result
+
+__all__ = ["extract", "result_table"]
+
+
+def extract(
+    videos: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="VIDEO…", help="Files, folders, globs, camera:N, rtsp:// or http:// addresses."
+        ),
+    ],
+    folder: options.Out = None,  # type: ignore[assignment]
+    device: options.Device = "auto",
+    model: options.Model = None,
+    detector: options.Detector = "yolo11n-pose",
+    detector_px: Annotated[
+        int, typer.Option(help="Input size of the detector.", rich_help_panel="How people are found")
+    ] = 640,
+    tracker: options.Tracker = "bytetrack",
+    sam: options.Segmenter = "mobile",
+    sam_checkpoint: options.SamCheckpoint = None,
+    crop_px: options.CropPx = 320,
+    min_track: Annotated[float, typer.Option(help="Seconds; people seen more briefly are dropped.")] = 1.0,
+    seconds: Annotated[
+        float | None, typer.Option(help="Stop after so many seconds of video.", show_default="all of it")
+    ] = None,
+    preview: Annotated[bool, typer.Option("--preview", help="Also write preview.mp4.")] = False,
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", help="opengait: also write OpenGait's pkl tree.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Do finished videos again.")] = False,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Find the people in videos; write silhouettes, quality and one identity embedding a person.
+
+    A finished video is skipped when it is given again; an interrupted one starts anew.
+    Silhouettes and embeddings are personal, biometric data: keep them as such.
+    """
+    from ..errors import MeshgaitError, NoWalkerError, UsageError
+    from ..gallery.walkers import why_nobody
+    from ..pipeline import DEFAULT_OUT, ExtractSettings, Extractor
+    from ..video.sources import expand
+
+    unknown = set(formats or []) - {"opengait"}
+    if unknown:
+        raise UsageError(f"unknown --format {unknown.pop()!r}: opengait is the one there is")
+    sources = expand(videos)
+    settings = ExtractSettings(
+        detector=detector,
+        detector_px=detector_px,
+        tracker=tracker,
+        segmenter=sam,
+        sam_checkpoint=sam_checkpoint,
+        crop_px=crop_px,
+        network=model,
+        min_track_s=min_track,
+        max_s=seconds,
+        preview=preview,
+        opengait=bool(formats),
+    )
+    extractor = Extractor(settings, device)
+    warn_untrained(extractor.embedder.trained, extractor.embedder.model_id)
+    results: list[Result] = []
+    reports: list[dict[str, Any]] = []
+    failures: list[MeshgaitError] = []
+    for source in sources:
+        try:
+            with showing(source.name, quiet) as progress:
+                done = extractor.extract(source, folder or DEFAULT_OUT, progress=progress, force=force)
+        except MeshgaitError as error:
+            if len(sources) == 1:
+                raise
+            failures.append(error)
+            err().print(f"[red]error:[/] {error}", markup=True)
+            reports.append({"video": source.address, "error": str(error)})
+            continue
+        results.append(done.result)
+        reports.append(
+            {
+                "video": source.address,
+                "folder": str(done.result.folder),
+                "skipped": done.skipped,
+                **done.result.manifest.model_dump(
+                    mode="json", include={"tracks", "dropped", "notes", "seconds"}
+                ),
+            }
+        )
+        if not json:
+            _print(done.result, done.skipped)
+    if json:
+        print_json(reports)
+    if failures:
+        raise MeshgaitError(f"{len(failures)} of {len(sources)} videos failed; the others are done")
+    if not any(track.usable for result in results for track in result.tracks):
+        raise NoWalkerError("; ".join(why_nobody(result) for result in results[:3]))
+
+
+def _print(result: Result, skipped: bool) -> None:
+    from rich.markup import escape
+
+    video = result.manifest.video
+    state = " (already done; --force does it again)" if skipped else ""
+    console = out()
+    console.print(
+        f"[bold]{escape(video.name)}[/]  {video.frames} frames, {video.duration_s:.1f} s, "
+        f"{video.width}×{video.height}{state}"
+    )
+    for note in result.manifest.notes:
+        console.print(f"[yellow]note:[/] {escape(note)}")
+    console.print(result_table(result))
+    if result.manifest.dropped:
+        console.print(
+            f"{len(result.manifest.dropped)} shorter track(s) dropped; the reasons are in manifest.json"
+        )
+    console.print(f"→ {escape(_short(result.folder))}/", soft_wrap=True)
+
+
+def _short(path: Path) -> str:
+    return path.as_posix()
+
+
+def result_table(result: Result) -> Any:
+    """People of a result as a Rich table."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for name, justify in (
+        ("track", "right"),
+        ("seen", "left"),
+        ("height", "right"),
+        ("walking", "right"),
+        ("cycles", "right"),
+        ("quality", "right"),
+        ("gait sample", "left"),
+    ):
+        table.add_column(name, justify=justify)  # type: ignore[arg-type]
+    for track in result.tracks:
+        table.add_row(
+            str(track.id),
+            f"{track.start_s:.1f}–{track.end_s:.1f} s",
+            f"{track.height_px:.0f} px",
+            f"{track.walking_fraction:.0%}",
+            f"{track.gait_cycles:.1f}",
+            f"{track.score:.2f}",
+            "[green]yes[/]" if track.usable else f"[yellow]no:[/] {'; '.join(track.reasons)}",
+        )
+    return table

@@ -1,0 +1,56 @@
+"""Options that several commands share, each declared once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = [
+    "CropPx",
+    "Detector",
+    "Device",
+    "Json",
+    "Model",
+    "Out",
+    "Quiet",
+    "SamCheckpoint",
+    "Segmenter",
+    "Tracker",
+]
+
+_SEEING = "How people are found"
+
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model", help="Gait network: a variant's name or a checkpoint file.", show_default="the shipped one"
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result and errors.")]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results, one folder a video.")]
+Detector = Annotated[
+    str,
+    typer.Option("--detector", help="YOLO checkpoint: a name or a file.", rich_help_panel=_SEEING),
+]
+Tracker = Annotated[str, typer.Option("--tracker", help="bytetrack or botsort.", rich_help_panel=_SEEING)]
+Segmenter = Annotated[
+    str, typer.Option("--sam", help="mobile, vit_b, vit_l or vit_h.", rich_help_panel=_SEEING)
+]
+SamCheckpoint = Annotated[
+    str | None,
+    typer.Option(
+        "--sam-checkpoint", help="Use this SAM file instead of the registered one.", rich_help_panel=_SEEING
+    ),
+]
+CropPx = Annotated[
+    int,
+    typer.Option(
+        "--crop-px",
+        help="Size at which each person is shown to SAM: more is finer and slower.",
+        rich_help_panel=_SEEING,
+    ),
+]

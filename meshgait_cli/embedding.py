@@ -1,0 +1,66 @@
+"""Silhouettes on disk to a file of embeddings: what researchers ask of every gait repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import SilhouetteError, SourceNotFound, UsageError
+from .results.embeddings import SUFFIXES, EmbeddingSet, LabelledEmbedding
+
+if TYPE_CHECKING:
+    from .datasets.silhouettes import LabelledSilhouettes
+    from .pipeline import Progress
+
+__all__ = ["embed_silhouettes"]
+
+_BATCH_FRAMES = 2000  # silhouettes held at once
+
+
+def embed_silhouettes(
+    source: Path,
+    target: Path,
+    *,
+    model: str | None = None,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> EmbeddingSet:
+    """Embed every sequence below `source` into `target` (.safetensors or .parquet), and return them.
+
+    Raises SourceNotFound, UsageError (a target of another kind), SilhouetteError (nothing to read, or
+    something that is no silhouettes).
+    """
+    from .datasets.silhouettes import count, read
+    from .network.embed import Embedder
+    from .pipeline import Step
+
+    if not source.exists():
+        raise SourceNotFound(f"there is no {source}")
+    if target.suffix not in SUFFIXES:
+        raise UsageError(f"cannot write {target.name}: embeddings go to a {' or '.join(SUFFIXES)} file")
+    embedder = Embedder(model, device=device)
+    total = count(source)
+    items: list[LabelledEmbedding] = []
+    waiting: list[LabelledSilhouettes] = []
+
+    def flush() -> None:
+        embeddings = embedder.embed([item.sequence for item in waiting])
+        for item, embedding in zip(waiting, embeddings, strict=True):
+            items.append(
+                LabelledEmbedding(item.identity, embedding, item.type, item.view, item.path.as_posix())
+            )
+        waiting.clear()
+        if progress:
+            progress(Step("embed", len(items), total))
+
+    for item in read(source):
+        waiting.append(item)
+        if sum(len(entry.sequence) for entry in waiting) >= _BATCH_FRAMES:
+            flush()
+    if waiting:
+        flush()
+    if not items:
+        raise SilhouetteError(f"{source} holds no silhouettes")
+    done = EmbeddingSet(tuple(items), embedder.model_id, embedder.trained)
+    done.write(target)
+    return done
