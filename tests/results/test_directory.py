@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from meshgait_cli.errors import ResultError
+from meshgait_cli.results.directory import Result, building, find_newest, is_result
+from meshgait_cli.results.manifest import MANIFEST
+
+
+def finish(folder: Path, text: str = "{}") -> None:
+    (folder / MANIFEST).write_text(text)
+
+
+def test_a_result_appears_whole(tmp_path: Path) -> None:
+    final = tmp_path / "clip"
+    with building(final) as folder:
+        finish(folder)
+        assert not final.exists()
+    assert is_result(final)
+    assert [path.name for path in tmp_path.iterdir()] == ["clip"]
+
+
+def test_a_failed_run_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), building(tmp_path / "clip") as folder:
+        (folder / "half").write_text("x")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_run_leaves_the_older_result(tmp_path: Path) -> None:
+    final = tmp_path / "clip"
+    with building(final) as folder:
+        finish(folder, "old")
+    with pytest.raises(KeyboardInterrupt), building(final) as folder:
+        finish(folder, "new")
+        raise KeyboardInterrupt
+    assert (final / MANIFEST).read_text() == "old"
+
+
+def test_what_a_killed_run_left_behind_is_cleared(tmp_path: Path) -> None:
+    stale = tmp_path / ".clip.partial"
+    stale.mkdir()
+    (stale / "spool").write_text("half a video")
+    with building(tmp_path / "clip") as folder:
+        assert list(folder.iterdir()) == []
+        finish(folder)
+    assert not stale.exists()
+
+
+def test_a_folder_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:
+    mine = tmp_path / "clip"
+    mine.mkdir()
+    (mine / "thesis.doc").write_text("years of work")
+    with pytest.raises(ResultError, match="not a meshgait result"), building(mine):
+        pass
+    assert (mine / "thesis.doc").read_text() == "years of work"
+
+
+def test_two_runs_never_build_one_result(tmp_path: Path) -> None:
+    final = tmp_path / "clip"
+    with building(final) as folder:
+        with pytest.raises(ResultError, match="another meshgait"), building(final):
+            pass
+        finish(folder)
+    assert is_result(final)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("", "damaged"), ("{", "damaged"), ("[]", "damaged"), ('{"schema_version": 1}', "damaged")],
+)
+def test_a_damaged_manifest_is_named(tmp_path: Path, text: str, said: str) -> None:
+    finish(tmp_path, text)
+    with pytest.raises(ResultError, match=said):
+        Result(tmp_path)
+
+
+def test_a_folder_without_manifest_is_no_result(tmp_path: Path) -> None:
+    with pytest.raises(ResultError, match=r"manifest\.json"):
+        Result(tmp_path)
+
+
+def test_the_newest_result_is_found_two_levels_down(tmp_path: Path) -> None:
+    import os
+
+    for name, age in (("results/a", 100), ("results/b", 200), ("results/.hidden", 300)):
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        finish(folder)
+        os.utime(folder / MANIFEST, (age, age))
+    assert find_newest(tmp_path) == tmp_path / "results/b"
+    assert find_newest(tmp_path / "results/b") == tmp_path / "results/b"
+
+
+def test_no_result_is_no_result(tmp_path: Path) -> None:
+    assert find_newest(tmp_path) is None
