@@ -29,9 +29,12 @@ MIN_PREDICTED_IOU = 0.5  # SAM's own estimate of its mask
 MIN_HEIGHT_PX = 32.0  # half of the silhouette's 64 rows; below that they are mostly made up
 MAX_OVERLAP = 0.5  # of the person's box inside another's: whose legs they are cannot be told
 OVERLAPPED = 0.2  # from here a frame counts in overlap_fraction
+MASS_RANGE = (0.65, 1.5)  # of the track's median: a silhouette outside has lost, or gained, a part
 MIN_SILHOUETTES = 15
 MIN_CYCLES = 1.0  # full gait cycles, two steps each
 MOSTLY = 0.3  # share of frames from which a fault is named among the reasons
+
+CHUNK = 1024  # silhouettes read at a time, which may be mapped from disk
 
 # The score is 1 from these on.
 FULL_HEIGHT_PX = 128.0
@@ -148,15 +151,16 @@ def track_quality(
     T×64×64 uint8 (may be mapped from disk), read where `valid`. cut, complete, overlap: `frame_quality`'s.
     """
     gait = recognise(times, boxes, keypoints, silhouettes, valid)
-    clean = valid & ~cut & complete & (overlap <= MAX_OVERLAP)
+    whole = _whole(silhouettes, valid, complete, cut)
+    clean = whole & ~cut & (overlap <= MAX_OVERLAP)
     good = clean & gait.walking
     height = float(np.median(boxes[:, 3] - boxes[:, 1])) if len(frames) else 0.0
     cycles = gait.cycles(times)
-    whole = gait.cycles(times, good)
+    seen = gait.cycles(times, good)
     reasons = []
     if height < MIN_HEIGHT_PX:
         reasons.append(f"too small: {height:.0f} px tall, {MIN_HEIGHT_PX:.0f} needed")
-    if cycles < MIN_CYCLES and _share(gait.walking) < 0.5:
+    if min(cycles / MIN_CYCLES, good.sum() / MIN_SILHOUETTES) < 1 and _share(gait.walking) < MOSTLY:
         reasons.append(
             f"stands or does not walk (walking in {int(gait.walking.sum())} of {len(frames)} frames)"
         )
@@ -164,17 +168,17 @@ def track_quality(
         reasons.append(f"less than one full gait cycle seen ({cycles:.1f})")
     elif good.sum() < MIN_SILHOUETTES:
         reasons.append(f"too few silhouettes of walking: {int(good.sum())}, {MIN_SILHOUETTES} needed")
-    elif whole < MIN_CYCLES:
-        reasons.append(f"less than one full gait cycle seen whole ({whole:.1f})")
+    elif seen < MIN_CYCLES:
+        reasons.append(f"less than one full gait cycle seen whole ({seen:.1f})")
     if reasons:
-        reasons += _faults(valid, cut, complete, overlap)
+        reasons += _faults(whole, cut, overlap)
     quality = TrackQuality(
         usable=not reasons,
         reasons=tuple(reasons),
-        score=0.0 if reasons else _score(height, whole, float(good.sum() / gait.walking.sum())),
+        score=0.0 if reasons else _score(height, seen, float(good.sum() / gait.walking.sum())),
         height_px=height,
         cut_fraction=_share(cut),
-        complete_fraction=_share(valid & complete),
+        complete_fraction=_share(whole),
         overlap_fraction=_share(overlap > OVERLAPPED),
         walking_fraction=_share(gait.walking),
         gait_cycles=cycles,
@@ -183,15 +187,27 @@ def track_quality(
     return TrackAssessment(quality, gait.walking, good)
 
 
-def _faults(
+def _whole(
+    silhouettes: NDArray[np.uint8],
     valid: NDArray[np.bool_],
-    cut: NDArray[np.bool_],
     complete: NDArray[np.bool_],
-    overlap: NDArray[np.float32],
-) -> list[str]:
+    cut: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """Frames with a complete silhouette whose area is like that of the track's others, cut ones aside."""
+    mass = np.zeros(len(valid))
+    rows = np.flatnonzero(valid & complete)
+    for chunk in np.array_split(rows, len(rows) // CHUNK + 1):
+        mass[chunk] = np.asarray(silhouettes[chunk]).sum(axis=(1, 2), dtype=np.float64)
+    model = rows[~cut[rows]] if (~cut[rows]).any() else rows
+    usual = float(np.median(mass[model])) if len(model) else 0.0
+    like = (mass >= MASS_RANGE[0] * usual) & (mass <= MASS_RANGE[1] * usual)
+    return valid & complete & like
+
+
+def _faults(whole: NDArray[np.bool_], cut: NDArray[np.bool_], overlap: NDArray[np.float32]) -> list[str]:
     """What else is wrong with a track that is refused anyway; each frame counts for its first fault."""
     hidden = (overlap > MAX_OVERLAP) & ~cut
-    partial = ~(valid & complete) & ~cut & ~hidden
+    partial = ~whole & ~cut & ~hidden
     faults = (
         (cut, "cut off by the picture's border"),
         (hidden, "covered by another person"),

@@ -37,7 +37,8 @@ MIN_SAMPLES = 9  # a window with fewer has nothing left after trend, phase, ampl
 STRIDE_HZ = (0.45, 1.5)  # full cycles a second: a stroll in slow motion to a fast walk
 SEARCH_HZ = (0.2, 2.2)  # a rhythm whose best frequency lies outside STRIDE_HZ is something else
 STRIDE_STEP_HZ = 0.05
-USUAL_STRIDE_HZ = 0.9  # taken for somebody who plainly strides, but whose steps cannot be told apart
+USUAL_STRIDE_HZ = 0.95  # settles what the signals leave open: a walk has 1.6 to 2.2 steps a second
+SAME_HZ = 0.2  # two estimates of one frequency lie this near to each other
 MIN_TURNS = 1.1  # periods that a window must hold before a rhythm is believed
 
 # Three degrees of getting somewhere, and the share of a leg signal's variance (adjusted) that the rhythm
@@ -230,15 +231,35 @@ def _judge(times: NDArray[np.float64], sources: list[_Signals], motion: _Motion)
     if motion.speed >= MOVING:
         best = _best((even, down, across))
         if best.share >= RHYTHM_MOVING:
-            return even.stride_hz if even.share >= RHYTHM_MOVING else best.stride_hz
+            return _stride_hz(even, down, across)
         if motion.across >= STRIDING and _activity(sources) >= LEG_ACTIVITY:
-            return even.stride_hz or best.stride_hz or USUAL_STRIDE_HZ
+            return _stride_hz(even, down, across) or USUAL_STRIDE_HZ
         return 0.0
     # Who stays where he is may sway (across, without the legs opening) or jump (opening, without sides).
     best = _best((even, down))
     sides_known = any(_enough(source.across) for source in sources)
     alternates = max(down.share, across.share) >= ALTERNATION or not sides_known
-    return best.stride_hz if best.share >= RHYTHM_IN_PLACE and alternates else 0.0
+    return _stride_hz(even, down, across) if best.share >= RHYTHM_IN_PLACE and alternates else 0.0
+
+
+def _stride_hz(even: _Rhythm, down: _Rhythm, across: _Rhythm) -> float:
+    """One stride frequency out of three; 0 when there is none.
+
+    One oscillation a step or one a stride? Seen obliquely, the near leg swings wider, so that the legs'
+    distance has one great maximum a stride; seen from far, a detector calls the front leg always the left,
+    so that the signed distance repeats every step. Then both find the same oscillation and read it
+    differently by a factor of two, and the reading that is nearer to a usual walk is taken.
+    """
+    best = _best((even, down, across))
+    if best is even and even.share > 0:
+        readings = [even.stride_hz]
+        if across.share >= 0.5 * even.share and abs(across.stride_hz - 2 * even.stride_hz) <= SAME_HZ:
+            readings.append(across.stride_hz)
+    else:
+        readings = [best.stride_hz]
+        if even.share >= 0.5 * best.share > 0 and abs(best.stride_hz - 2 * even.stride_hz) <= SAME_HZ:
+            readings.append(even.stride_hz)
+    return min(readings, key=lambda hz: abs(np.log(max(hz, 1e-6) / USUAL_STRIDE_HZ)))
 
 
 def _best(rhythms: Iterable[_Rhythm]) -> _Rhythm:
