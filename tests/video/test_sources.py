@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from meshgait_cli.errors import SourceNotFound
+from meshgait_cli.video.sources import expand
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    for name in ("walk2.mp4", "walk10.MP4", "deep/er/x.avi", "notes.txt", ".hidden.mp4", ".git/y.mp4"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path
+
+
+def test_a_folder_gives_its_videos_in_natural_order(tree: Path) -> None:
+    assert [s.path.name for s in expand([str(tree)]) if s.path] == ["x.avi", "walk2.mp4", "walk10.MP4"]
+
+
+def test_a_video_named_twice_is_one(tree: Path) -> None:
+    assert len(expand([str(tree), str(tree / "walk2.mp4"), f"{tree}/*.mp4"])) == 3
+
+
+def test_a_glob_that_the_shell_left_alone(tree: Path) -> None:
+    assert [s.name for s in expand([f"{tree}/**/*.avi"])] == ["x"]
+
+
+@pytest.mark.parametrize("argument", ["nowhere.mp4", "*.nope", "camera:97", "/dev/video97"])
+def test_what_is_not_there_is_named(argument: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SourceNotFound):
+        expand([argument])
+
+
+def test_a_folder_without_video_says_what_was_looked_for(tmp_path: Path) -> None:
+    with pytest.raises(SourceNotFound, match=r"\.mp4"):
+        expand([str(tmp_path)])
+
+
+def test_previews_in_results_are_no_videos(tree: Path) -> None:
+    result = tree / "result"
+    result.mkdir()
+    (result / "manifest.json").touch()
+    (result / "preview.mp4").touch()
+    assert all(s.path and s.path.name != "preview.mp4" for s in expand([str(tree)]))
+
+
+def test_names_are_distinct_and_safe(tmp_path: Path) -> None:
+    for name in ("a/walk.mp4", "b/walk.mp4", "b/walk.avi", "b/x%2f..<y>.mp4"):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    names = [source.name for source in expand([str(tmp_path)])]
+    assert len({name.lower() for name in names}) == 4
+    assert all("/" not in name and "<" not in name and not name.startswith(".") for name in names)
+
+
+def test_a_streams_name_keeps_no_password() -> None:
+    (source,) = expand(["rtsp://anna:secret@camera.local:554/door?key=1"])
+    assert source.kind == "stream"
+    assert "secret" not in source.name
+    assert "key" not in source.name
