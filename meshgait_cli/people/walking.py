@@ -54,6 +54,7 @@ EVEN_AMPLITUDE = 0.025
 ODD_AMPLITUDE = 0.012
 LEG_ACTIVITY = 0.05  # body heights: standard deviation of an even signal of somebody striding
 MAX_UNSTEADINESS = 0.12  # standard deviation of the logarithm of a walker's height, trend removed
+UNSTEADINESS_IN_PLACE = 0.05  # the same for somebody in place: arms that go up make the box taller
 MIN_CONFIDENCE = 0.3  # of a keypoint
 
 VOTES = 0.5  # share of the windows over a frame that must say walking
@@ -226,9 +227,10 @@ def _judge(times: NDArray[np.float64], sources: list[_Signals], motion: _Motion)
     if motion.unsteadiness > MAX_UNSTEADINESS:
         return 0.0  # crouches, jumps, falls, or is not wholly seen
     even = _best(_rhythm(times, source.even, 2, EVEN_AMPLITUDE) for source in sources)
-    down = _best(_rhythm(times, source.down, 1, ODD_AMPLITUDE) for source in sources)
-    across = _best(_rhythm(times, source.across, 1, ODD_AMPLITUDE) for source in sources)
-    if motion.speed >= MOVING:
+    moving = motion.speed >= MOVING
+    down = _best(_rhythm(times, source.down, 1, ODD_AMPLITUDE, crossing=not moving) for source in sources)
+    across = _best(_rhythm(times, source.across, 1, ODD_AMPLITUDE, crossing=not moving) for source in sources)
+    if moving:
         best = _best((even, down, across))
         if best.share >= RHYTHM_MOVING:
             return _stride_hz(even, down, across)
@@ -236,6 +238,8 @@ def _judge(times: NDArray[np.float64], sources: list[_Signals], motion: _Motion)
             return _stride_hz(even, down, across) or USUAL_STRIDE_HZ
         return 0.0
     # Who stays where he is may sway (across, without the legs opening) or jump (opening, without sides).
+    if motion.unsteadiness > UNSTEADINESS_IN_PLACE:
+        return 0.0
     best = _best((even, down))
     sides_known = any(_enough(source.across) for source in sources)
     alternates = max(down.share, across.share) >= ALTERNATION or not sides_known
@@ -277,9 +281,15 @@ def _activity(sources: list[_Signals]) -> float:
 
 
 def _rhythm(
-    times: NDArray[np.float64], signals: NDArray[np.float64], harmonic: int, amplitude: float
+    times: NDArray[np.float64],
+    signals: NDArray[np.float64],
+    harmonic: int,
+    amplitude: float,
+    crossing: bool = False,
 ) -> _Rhythm:
     """The strongest sinusoid at `harmonic` times a stride frequency in any of the signals (S×n).
+
+    crossing: it must also be larger than the signal's mean, so that the signal changes its sign.
 
     The share of variance is taken after a linear trend is removed, and adjusted for the five numbers
     that the fit may choose (trend, phase, amplitude, frequency), so that noise has a share of about 0.
@@ -311,8 +321,9 @@ def _rhythm(
         turns = harmonic * stride[at] * (t[-1] - t[0])
         if not STRIDE_HZ[0] <= stride[at] <= STRIDE_HZ[1] or turns < MIN_TURNS:
             continue
+        least = max(amplitude, abs(float(signal[known].mean()))) if crossing else amplitude
         share = 1 - (1 - float(explained[at])) * (n - 1) / (n - 6)
-        if share > best.share and np.hypot(*weights[at]) >= amplitude:
+        if share > best.share and np.hypot(*weights[at]) >= least:
             best = _Rhythm(float(stride[at]), share)
     return best
 
