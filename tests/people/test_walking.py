@@ -11,6 +11,8 @@ import pytest
 
 from meshgait_cli.people.walking import leg_spread, recognise
 
+# Boxes, keypoints and silhouettes of the park clip that comes with Sports2D (BSD-3), as yolo11n-pose and
+# MobileSAM saw it.
 PARK = Path(__file__).with_name("park_tracks.npz")
 
 
