@@ -1,3 +1,80 @@
-"""meshgait: recognise people in video by the way they walk."""
+"""meshgait: recognise people in video by the way they walk.
+
+    from pathlib import Path
+    from meshgait_cli import Extractor, index_folder
+
+    extractor = Extractor()
+    result = extractor.extract("walk.mp4").result
+    gallery = index_folder(Path("people"), extractor).gallery
+    for track, embedding in result.embeddings().items():
+        print(track, gallery.rank(embedding, top_k=3))
+
+Names are loaded when they are first used, so that importing this package is quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .embedding import embed_silhouettes
+    from .errors import MeshgaitError
+    from .gallery.folder import index_folder
+    from .gallery.search import Gallery, part_distance
+    from .gallery.walkers import walkers_in
+    from .network.embed import Embedder
+    from .pipeline import Extraction, Extractor, ExtractSettings
+    from .records import BodySequence, GaitEmbedding, Match, SilhouetteSequence
+    from .render.session import RenderSettings, render_result
+    from .results.directory import Result
+
+_HOME = {
+    "BodySequence": "records",
+    "Embedder": "network.embed",
+    "ExtractSettings": "pipeline",
+    "Extraction": "pipeline",
+    "Extractor": "pipeline",
+    "GaitEmbedding": "records",
+    "Gallery": "gallery.search",
+    "Match": "records",
+    "MeshgaitError": "errors",
+    "RenderSettings": "render.session",
+    "Result": "results.directory",
+    "SilhouetteSequence": "records",
+    "embed_silhouettes": "embedding",
+    "index_folder": "gallery.folder",
+    "part_distance": "gallery.search",
+    "render_result": "render.session",
+    "walkers_in": "gallery.walkers",
+}
+
+__all__ = [
+    "BodySequence",
+    "Embedder",
+    "ExtractSettings",
+    "Extraction",
+    "Extractor",
+    "GaitEmbedding",
+    "Gallery",
+    "Match",
+    "MeshgaitError",
+    "RenderSettings",
+    "Result",
+    "SilhouetteSequence",
+    "__version__",
+    "embed_silhouettes",
+    "index_folder",
+    "part_distance",
+    "render_result",
+    "walkers_in",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{home}"), name)

@@ -70,6 +70,7 @@ def write_people(
                 person.thumbnails,
                 quality,
                 walking[shown],
+                good=good[shown],
                 title=f"track {person.id}",
             )
             write_png(folder / contact_file, sheet)

@@ -99,7 +99,7 @@ def test_a_damaged_file_gives_what_is_left_and_says_so(make_video: Make) -> None
             assert str(count) in reader.damage.summary()
 
 
-def test_a_file_cut_short_gives_its_beginning(tmp_path: Path, make_video: Make) -> None:
+def test_a_file_cut_short_gives_its_beginning(tmp_path: Path) -> None:
     whole = tmp_path / "fast.mp4"
     with VideoWriter(whole, 25, 96, 64) as writer:  # its index stands at the front
         for image in np.random.default_rng(0).integers(0, 255, (100, 64, 96, 3), dtype=np.uint8):
