@@ -45,7 +45,8 @@ _CHUNK = 8  # frames decoded ahead; what bounds the memory
 class ExtractSettings:
     """What decides the content of a result. Two runs that agree in all of it give the same result.
 
-    detector: a registered YOLO checkpoint, or a path. detector_px: its input size. tracker:
+    detector: a registered YOLO checkpoint, or a path. detector_px: its input size, None for as large
+    as the smallest person needs. tracker:
     bytetrack or botsort. segmenter: mobile, vit_b, vit_l or vit_h, and sam_checkpoint a path to use
     instead of the registered file. crop_px: the size at which each person is shown to SAM. network: a
     variant's name or a checkpoint's path; None for the default. min_track_s: shorter tracks are dropped.
@@ -53,7 +54,7 @@ class ExtractSettings:
     """
 
     detector: str = "yolo11n-pose"
-    detector_px: int = 640
+    detector_px: int | None = None
     tracker: str = "bytetrack"
     segmenter: str = "mobile"
     sam_checkpoint: str | None = None
@@ -70,7 +71,8 @@ class ExtractSettings:
         if self.segmenter not in SEGMENTERS:
             raise UsageError(f"unknown segmenter {self.segmenter!r}: use one of {', '.join(SEGMENTERS)}")
         for name in ("detector_px", "crop_px"):
-            if not 128 <= getattr(self, name) <= 2048 or getattr(self, name) % 32:
+            size = getattr(self, name)
+            if size is not None and (not 128 <= size <= 2048 or size % 32):
                 raise UsageError(f"{name} must be a multiple of 32 from 128 to 2048")
         if self.min_track_s < 0 or (self.max_s is not None and self.max_s <= 0):
             raise UsageError("times must be positive")
@@ -121,9 +123,7 @@ class Extractor:
     def detector(self) -> PersonDetector:
         from .people.detect import PersonDetector
 
-        return PersonDetector(
-            self.settings.detector, device=self.device, image_size=self.settings.detector_px
-        )
+        return PersonDetector(self.settings.detector, device=self.device)
 
     @cached_property
     def segmenter(self) -> PersonSegmenter:
@@ -259,9 +259,12 @@ class Extractor:
         """Frames through the observer and into the spool; returns frames seen and the last timestamp."""
         from .people.observe import Observer
         from .people.track import PersonTracker
+        from .people.zoom import ZoomingDetector
 
         tracker = PersonTracker(self.settings.tracker, fps=reader.info.fps or 25.0)
-        observer = Observer(self.detector, tracker, self.segmenter)
+        observer = Observer(
+            ZoomingDetector(self.detector, self.settings.detector_px), tracker, self.segmenter
+        )
         total = reader.info.frame_count
         limit = self.settings.max_s
         count, last, waited = 0, 0.0, 0.0

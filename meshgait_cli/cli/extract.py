@@ -29,8 +29,13 @@ def extract(
     model: options.Model = None,
     detector: options.Detector = "yolo11n-pose",
     detector_px: Annotated[
-        int, typer.Option(help="Input size of the detector.", rich_help_panel="How people are found")
-    ] = 640,
+        int | None,
+        typer.Option(
+            help="Input size of the detector.",
+            show_default="as large as the smallest person needs",
+            rich_help_panel="How people are found",
+        ),
+    ] = None,
     tracker: options.Tracker = "bytetrack",
     sam: options.Segmenter = "mobile",
     sam_checkpoint: options.SamCheckpoint = None,

@@ -25,8 +25,7 @@ class PersonDetector:
     """A YOLO checkpoint that looks for people only.
 
     model: a registered name (with or without .pt), or the path of any YOLO checkpoint that knows the
-    class "person". image_size: the side that pictures are scaled to. confidence: boxes below it are left
-    out; low, because the tracker uses weak boxes to hold on to somebody who is half hidden.
+    class "person". confidence: boxes below it are left out; low, because the tracker uses weak boxes to hold on to somebody who is half hidden.
 
     Raises UsageError when the name is neither, WeightsError when the file is no such checkpoint.
     """
@@ -35,7 +34,6 @@ class PersonDetector:
         self,
         model: str = "yolo11n-pose",
         device: torch.device | str = "cpu",
-        image_size: int = 640,
         confidence: float = 0.1,
     ) -> None:
         path = _find(model)
@@ -53,17 +51,17 @@ class PersonDetector:
             raise WeightsError(f'{path} does not know the class "person": use another --detector')
         self.model_id = f"{path.stem}@{sha256_of(path)[:12]}"
         self._options: dict[str, Any] = {
-            "device": str(device), "imgsz": image_size, "conf": confidence, "classes": [self._person],
+            "device": str(device), "conf": confidence, "classes": [self._person],
             "iou": _SAME_PERSON, "verbose": False, "save": False,
         }  # fmt: skip
 
-    def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
-        """The people in each H×W×3 RGB picture, surest first."""
+    def detect(self, images: Sequence[NDArray[np.uint8]], size: int = 640) -> list[list[Detection]]:
+        """The people in each H×W×3 RGB picture, surest first. size: the long side it is scaled to."""
         out: list[list[Detection]] = []
         for start in range(0, len(images), _BATCH):
             # ultralytics takes BGR
             batch = [np.ascontiguousarray(image[:, :, ::-1]) for image in images[start : start + _BATCH]]
-            out += [_detections(result) for result in self._yolo.predict(batch, **self._options)]
+            out += [_detections(result) for result in self._yolo.predict(batch, imgsz=size, **self._options)]
         return out
 
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from ..records import KEYPOINTS, Detection, Frame
 from ..results.spool import ROW
-from .detect import PersonDetector
 from .quality import frame_quality
 from .segment import PersonMask, PersonSegmenter, SegmentRequest
 from .silhouette import normalise
 from .track import PersonTracker, appearance
+from .zoom import ZoomingDetector
 
 __all__ = ["Observation", "Observer"]
 
@@ -50,7 +50,7 @@ class Observation:
 class Observer:
     """The three models at work on one video. `seconds` adds up what each stage took."""
 
-    detector: PersonDetector
+    detector: ZoomingDetector
     tracker: PersonTracker
     segmenter: PersonSegmenter
     seconds: dict[str, float] = field(default_factory=lambda: {"detect": 0.0, "track": 0.0, "segment": 0.0})
@@ -58,7 +58,7 @@ class Observer:
     def observe(self, frames: Sequence[Frame]) -> Iterator[Observation]:
         """Observations of all followed people, frame after frame."""
         started = perf_counter()
-        detections = self.detector.detect([frame.image for frame in frames])
+        detections = self.detector.detect(frames)
         started = self._clock("detect", started)
         seen: list[tuple[Frame, int, Detection]] = []
         requests: list[SegmentRequest] = []
