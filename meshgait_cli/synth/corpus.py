@@ -26,7 +26,7 @@ from .camera import Camera, sample_camera
 from .faults import SEVERITIES
 from .walkers import OUTFITS, Identity, SyntheticSequence, make_identity, render_sequence
 
-__all__ = ["HELD_OUT", "LABELS", "PROBES", "Corpus", "make_benchmark", "make_corpus"]
+__all__ = ["HELD_OUT", "LABELS", "PROBES", "Corpus", "is_finished", "make_benchmark", "make_corpus"]
 
 HELD_OUT = 1_000_000  # identities numbered from here on are never trained on
 PROBES = ("gallery", "same", "view", "clothes", "bag", "faults", "all")
@@ -56,7 +56,7 @@ class Corpus:
     @classmethod
     def open(cls, folder: Path) -> Corpus:
         """Raises SourceNotFound where there is no finished corpus."""
-        if not (folder / "manifest.json").is_file():
+        if not is_finished(folder):
             raise SourceNotFound(
                 f"{folder} holds no finished corpus: make one with meshgait_cli.synth.corpus"
             )
@@ -66,6 +66,11 @@ class Corpus:
             np.load(folder / "labels.npy"),
             json.loads((folder / "manifest.json").read_text()),
         )
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether `folder` holds a corpus that was written to its end."""
+    return (folder / "manifest.json").is_file()
 
 
 class _Writer:

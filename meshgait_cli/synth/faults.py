@@ -170,7 +170,8 @@ def _melt(mask: Mask, joints: Array, grow: float) -> None:
     """Fill between head and shoulders."""
     around = joints[[15, 12, 16, 17]]
     head = joints[15] + (joints[15] - joints[12]) * 0.7
-    points = np.concatenate([around, np.stack([head + (grow, 0), head - (grow, 0)])])
+    wide = np.array([grow, 0.0])
+    points = np.concatenate([around, np.stack([head + wide, head - wide])])
     cv2.fillConvexPoly(mask, cv2.convexHull(np.round(points).astype(np.int32)), 255)
 
 

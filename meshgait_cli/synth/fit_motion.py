@@ -121,9 +121,9 @@ def fit(mocap: Path, rest: Array) -> dict[str, Any]:
                 speeds.append(speed)
     values, who = np.array(rows), np.array(subjects)
     speed, cadence = np.array(speeds), 1 / np.array(periods)
-    weight = np.array([1 / np.sum(who == s) for s in who])  # every subject counts once
+    weight: Any = np.array([1 / np.sum(who == s) for s in who])  # every subject counts once
     weight /= weight.sum()
-    mean: Array = weight @ values
+    mean: Any = weight @ values
     mean_speed = float(weight @ speed)
     mean_cadence = float(weight @ cadence)
     # How the cycle changes with speed, from differences within a subject alone.

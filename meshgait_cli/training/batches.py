@@ -1,0 +1,79 @@
+"""P people × K sequences × T frames out of a synthetic corpus, drawn anew for each step.
+
+Batch `step` of a seed is always the same one, so a resumed run goes on as if it had never stopped.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..synth.corpus import Corpus
+from .losses import MIRROR
+
+__all__ = ["Batch", "Batches"]
+
+SHIFT = 2  # columns by which a silhouette may stand off centre
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """silhouettes: B×T×64×44 floats 0-1. points: B×T×88×3 in silhouette units. labels: B class numbers."""
+
+    silhouettes: Tensor
+    points: Tensor
+    labels: Tensor
+
+
+class Batches:
+    """Draws batches: `Batches(corpus, people=16, each=4, frames=8, seed=0)[step]`."""
+
+    def __init__(self, corpus: Corpus, people: int, each: int, frames: int, seed: int) -> None:
+        self.corpus, self.people, self.each, self.frames, self.seed = corpus, people, each, frames, seed
+        identities = corpus.labels["identity"]
+        self.identities = np.unique(identities)
+        self.rows = [np.flatnonzero(identities == identity) for identity in self.identities]
+        self.people = min(people, len(self.identities))
+
+    @property
+    def classes(self) -> int:
+        return len(self.identities)
+
+    def __getitem__(self, step: int) -> Batch:
+        rng = np.random.default_rng([self.seed, step])
+        chosen = rng.choice(len(self.rows), self.people, replace=False)
+        silhouettes, points = [], []
+        for number in chosen:
+            own = self.rows[number]
+            for row in rng.choice(own, self.each, replace=len(own) < self.each):
+                view, truth = self._sequence(int(row), rng)
+                silhouettes.append(view)
+                points.append(truth)
+        return Batch(
+            torch.from_numpy(np.stack(silhouettes)).float() / 255,
+            torch.from_numpy(np.stack(points)).float(),
+            torch.from_numpy(np.repeat(chosen, self.each)).long(),
+        )
+
+    def _sequence(self, row: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """T ordered frames, one apart or two, so that frame rates vary more; mirrored half of the time."""
+        length = self.corpus.silhouettes.shape[1]
+        stride = int(rng.integers(1, 1 + max(1, min(2, (length - 1) // max(self.frames - 1, 1)))))
+        span = (self.frames - 1) * stride + 1
+        start = int(rng.integers(max(length - span, 0) + 1))
+        frames = np.minimum(start + stride * np.arange(self.frames), length - 1)
+        view = np.asarray(self.corpus.silhouettes[row])[frames]
+        truth = np.asarray(self.corpus.points[row])[frames].astype(np.float32)
+        if rng.random() < 0.5:  # a person and their mirror image are one person, seen from the other side
+            view, truth = view[..., ::-1], truth[:, list(MIRROR)] * np.array([-1, 1, 1], np.float32)
+        shift = int(rng.integers(-SHIFT, SHIFT + 1))
+        if shift:
+            view = np.roll(view, shift, axis=2)
+            view[..., :shift] = 0 if shift > 0 else view[..., :shift]
+            if shift < 0:
+                view[..., shift:] = 0
+            truth = truth + np.array([shift / 64, 0, 0], np.float32)
+        return np.ascontiguousarray(view), truth

@@ -1,0 +1,195 @@
+"""One training run: steps, averaged weights, checkpoints, a log.
+
+A run lives in a folder: `last.pt` (everything needed to go on, replaced atomically), `log.jsonl` (one line
+every few steps). Killing it loses at most one checkpoint interval; running it again resumes.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import MeshgaitError
+from ..network.heads import CE_SCALE
+from ..network.meshgait import MeshGait
+from .batches import Batch, Batches
+from .losses import body_loss, contrast_loss, cross_entropy, part_distances, triplet_loss
+from .recipes import Recipe
+
+__all__ = ["STATE_FILE", "Run", "channels_last", "learning_rate", "step_losses"]
+
+STATE_FILE = "last.pt"
+LOG_EVERY = 20  # steps
+Log = Callable[[dict[str, Any]], None]
+
+
+def channels_last(model: nn.Module) -> nn.Module:
+    """Convolution weights in channels-last memory, which is what makes them fast on a CPU."""
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            module.to(memory_format=torch.channels_last)
+        elif isinstance(module, nn.Conv3d):
+            module.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    return model
+
+
+def learning_rate(recipe: Recipe, step: int, share: float) -> float:
+    """Linear warm-up by steps, then half a cosine over the time there is. share: of it that is gone, 0-1."""
+    return (
+        recipe.rate * min(1.0, (step + 1) / recipe.warmup) * max(0.01, 0.5 * (1 + math.cos(math.pi * share)))
+    )
+
+
+def step_losses(model: MeshGait, batch: Batch, recipe: Recipe, step: int, share: float) -> dict[str, Tensor]:
+    """Each loss that the recipe asks for, times its weight; their sum is what is minimised."""
+    device = next(model.parameters()).device
+    silhouettes, labels = batch.silhouettes.to(device), batch.labels.to(device)
+    body = recipe.joints > 0 or recipe.markers > 0
+    chosen: bool | Tensor = False
+    if body:
+        total = silhouettes.shape[0] * silhouettes.shape[1]
+        draw = torch.Generator().manual_seed(step)
+        chosen = torch.randperm(total, generator=draw)[: recipe.decoded].to(device)
+    with torch.autocast(device.type, torch.bfloat16, enabled=recipe.bf16):
+        out = model(silhouettes, decode=chosen)
+    embedding = out.embedding.float()
+    assert model.necks is not None
+    features = model.necks.norm(embedding.flatten(1)).view_as(embedding) / embedding.shape[2] ** 0.5
+    distances = part_distances(features)
+    losses: dict[str, Tensor] = {}
+    if recipe.contrast_parts:
+        losses["contrast_parts"] = recipe.contrast_parts * contrast_loss(
+            distances, labels, recipe.temperature
+        )
+    if recipe.contrast:
+        # The mean over parts varies less than one part does.
+        whole = contrast_loss(distances.mean(0), labels, recipe.temperature / 2)
+        losses["contrast"] = recipe.contrast * whole
+    if recipe.triplet:
+        losses["triplet"] = recipe.triplet * triplet_loss(distances, labels, recipe.margin)
+    if recipe.classes and share >= recipe.classes_from and out.logits is not None:
+        losses["classes"] = recipe.classes * cross_entropy(out.logits, labels, CE_SCALE)
+    if body and out.reconstruction is not None:
+        found = torch.cat([out.reconstruction.joints, out.reconstruction.markers], dim=1)
+        joints, markers = body_loss(found, batch.points.to(device).flatten(0, 1)[chosen])
+        losses["joints"], losses["markers"] = recipe.joints * joints, recipe.markers * markers
+    return losses
+
+
+class Run:
+    """A model in training, with its optimiser and its averaged weights."""
+
+    def __init__(self, model: MeshGait, batches: Batches, recipe: Recipe, folder: Path) -> None:
+        self.model, self.batches, self.recipe, self.folder = model, batches, recipe, folder
+        channels_last(model)
+        self.optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
+        self.average = {key: value.detach().clone() for key, value in model.state_dict().items()}
+        self.step, self.seconds = 0, 0.0
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def resume(self) -> bool:
+        """Go on from the folder's last checkpoint, if it has one."""
+        path = self.folder / STATE_FILE
+        if not path.is_file():
+            return False
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        if state["recipe"] != asdict(self.recipe):
+            raise MeshgaitError(f"{path} was made by another recipe: choose another folder, or remove it")
+        self.model.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.average = state["average"]
+        self.step, self.seconds = state["step"], state["seconds"]
+        return True
+
+    def save(self) -> None:
+        """Write the checkpoint aside and move it into place."""
+        path = self.folder / STATE_FILE
+        aside = path.with_suffix(".tmp")
+        state = {
+            "model": self.model.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "average": self.average,
+            "step": self.step,
+            "seconds": self.seconds,
+            "recipe": asdict(self.recipe),
+        }
+        torch.save(state, aside)
+        os.replace(aside, path)
+
+    def advance(self, share: float) -> dict[str, float]:
+        """One step at `share` of the schedule; returns the losses. Raises MeshgaitError when one is not finite."""
+        self.model.train()
+        rate = learning_rate(self.recipe, self.step, share)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        losses = step_losses(self.model, self.batches[self.step], self.recipe, self.step, share)
+        total = torch.stack(list(losses.values())).sum()
+        if not torch.isfinite(total.detach()):
+            worst = ", ".join(f"{key} {value.item():.3g}" for key, value in losses.items())
+            raise MeshgaitError(f"training diverged at step {self.step} ({worst}): lower the recipe's rate")
+        self.optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
+        self.optimiser.step()
+        self.step += 1
+        self._average()
+        return {"loss": total.item(), "rate": rate, **{key: value.item() for key, value in losses.items()}}
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        # Early on the average would still be the first random weights: let it follow faster.
+        decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
+        for key, value in self.model.state_dict().items():
+            kept = self.average[key]
+            if kept.is_floating_point():
+                kept.lerp_(value, 1 - decay)
+            else:
+                kept.copy_(value)
+
+    def train(
+        self,
+        minutes: float,
+        *,
+        save_every: float = 180.0,
+        look_every: float = 480.0,
+        look: Callable[[], dict[str, Any]] | None = None,
+        log: Log | None = None,
+    ) -> None:
+        """Train until `minutes` of training time are used, those before a resume included.
+
+        look: measures the averaged weights now and then; its time does not count. save_every, look_every: seconds.
+        """
+        budget = minutes * 60
+        saved = looked = self.seconds
+        sums: dict[str, float] = {}
+        while self.seconds < budget:
+            start = time.monotonic()
+            for key, value in self.advance(self.seconds / budget).items():
+                sums[key] = sums.get(key, 0.0) + value
+            self.seconds += time.monotonic() - start
+            if self.step % LOG_EVERY == 0:
+                line = {"step": self.step, "seconds": round(self.seconds, 1)}
+                self._write(line | {key: round(value / LOG_EVERY, 5) for key, value in sums.items()}, log)
+                sums = {}
+            if self.seconds - saved > save_every:
+                self.save()
+                saved = self.seconds
+            if look is not None and self.seconds - looked > look_every:
+                self._write({"step": self.step, "seconds": round(self.seconds, 1), **look()}, log)
+                looked = self.seconds
+        self.save()
+
+    def _write(self, line: dict[str, Any], log: Log | None) -> None:
+        with open(self.folder / "log.jsonl", "a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        if log is not None:
+            log(line)

@@ -1,0 +1,103 @@
+"""What training minimises.
+
+Identity: triplet and supervised contrast on the very distance that recognition uses (the mean over parts of
+the per-part L2), and cross-entropy on the BNNecks' cosines. Body: L1 on joints, markers and mesh.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+__all__ = [
+    "MIRROR",
+    "body_loss",
+    "contrast_loss",
+    "cross_entropy",
+    "mirrored_points",
+    "part_distances",
+    "reflected_points",
+    "triplet_loss",
+]
+
+_JOINT_MIRROR = (0, 2, 1, 3, 5, 4, 6, 8, 7, 9, 11, 10, 12, 14, 13, 15, 17, 16, 19, 18, 21, 20, 23, 22)
+# The 24 joints, then the 64 markers (marker i and i + 32 are a pair): whose place each takes in a mirror.
+MIRROR = (*_JOINT_MIRROR, *range(56, 88), *range(24, 56))
+
+
+def part_distances(features: Tensor) -> Tensor:
+    """B×P×D features to P×B×B Euclidean distances, with a gradient that is finite at nought."""
+    parts = features.float().transpose(0, 1)
+    square = parts.square().sum(-1)
+    gram = parts @ parts.transpose(1, 2)
+    return (square[:, :, None] + square[:, None, :] - 2 * gram).clamp(min=1e-8).sqrt()
+
+
+def triplet_loss(distances: Tensor, labels: Tensor, margin: float = 0.2) -> Tensor:
+    """Batch-all triplet loss of each part, the mean over its non-zero terms, then over the parts
+    (Hermans et al., arXiv 1703.07737; GaitSet). distances: P×B×B. labels: B."""
+    same = labels[:, None] == labels[None, :]
+    eye = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+    triplets = (same & ~eye)[:, :, None] & ~same[:, None, :]
+    loss = F.relu(distances[:, :, :, None] - distances[:, :, None, :] + margin) * triplets
+    count = (loss > 0).sum((1, 2, 3)).clamp(min=1)
+    return (loss.sum((1, 2, 3)) / count).mean()
+
+
+def contrast_loss(distances: Tensor, labels: Tensor, temperature: float) -> Tensor:
+    """Supervised contrastive loss (Khosla et al., arXiv 2004.11362) with −distance/temperature as logits.
+
+    distances: …×B×B. Mean over positives, anchors and whatever leads. Anchors alone of their kind count nought.
+    """
+    eye = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+    positive = (labels[:, None] == labels[None, :]) & ~eye
+    logits = (-distances / temperature).masked_fill(eye, float("-inf"))
+    log_share = (logits - torch.logsumexp(logits, -1, keepdim=True)).masked_fill(~positive, 0)
+    per_anchor = -log_share.sum(-1) / positive.sum(-1).clamp(min=1)
+    return per_anchor[..., positive.any(-1)].mean()
+
+
+def cross_entropy(logits: Tensor, labels: Tensor, scale: float = 16.0, smoothing: float = 0.1) -> Tensor:
+    """B×P×classes cosines: cross-entropy with label smoothing, averaged over parts."""
+    batch, parts, classes = logits.shape
+    flat = (scale * logits.float()).reshape(batch * parts, classes)
+    return F.cross_entropy(flat, labels.repeat_interleave(parts), label_smoothing=smoothing)
+
+
+def mirrored_points(points: Tensor) -> Tensor:
+    """…×88×3 points of the picture flipped left to right: x negated, left and right change names."""
+    return points[..., list(MIRROR), :] * points.new_tensor([-1.0, 1.0, 1.0])
+
+
+def reflected_points(points: Tensor) -> Tensor:
+    """…×88×3 points of the other body with the same outline: reflected in the picture's plane.
+
+    From far away the two cannot be told apart by any silhouette: a left leg in front looks like a right
+    leg behind, coming like going.
+    """
+    return points[..., list(MIRROR), :] * points.new_tensor([1.0, 1.0, -1.0])
+
+
+def body_loss(predicted: Tensor, truth: Tensor, either: bool = True) -> tuple[Tensor, Tensor]:
+    """L1 of the joints and of the markers, in silhouette units: two scalars.
+
+    predicted, truth: N×88×3. Points that lie outside the silhouette (cut off) are not asked for. either: count
+    against the truth or its reflection, whichever is nearer in a frame; to insist on one teaches the average
+    of both, a body with its legs together.
+    """
+
+    def errors(target: Tensor) -> tuple[Tensor, Tensor]:
+        seen = ((target.abs() <= 0.5).all(-1)).float()
+        off = (predicted.float() - target).abs().mean(-1) * seen
+        joints, markers = off[:, :24], off[:, 24:]
+        weight = seen.sum(1).clamp(min=1) / seen.shape[1]
+        return joints.mean(1) / weight, markers.mean(1) / weight
+
+    joints, markers = errors(truth)
+    if either:
+        other_joints, other_markers = errors(reflected_points(truth))
+        swap = (other_joints + other_markers) < (joints + markers)
+        joints = torch.where(swap, other_joints, joints)
+        markers = torch.where(swap, other_markers, markers)
+    return joints.mean(), markers.mean()

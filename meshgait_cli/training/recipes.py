@@ -1,0 +1,75 @@
+"""Recipes: every value that a training run depends on, and why it is what it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import UsageError
+
+__all__ = ["RECIPES", "Recipe", "find"]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """variant: of network.variants. people×each×frames: the batch. rate: peak learning rate; warmup: steps to
+    reach it. decay: weight decay. ema: decay of the averaged weights, which are what is kept. contrast_parts,
+    contrast, triplet, classes, joints, markers: weights of the losses (0 leaves a loss out); classes sets in after
+    `classes_from` of the time. temperature, margin: of contrast and triplet, in units of a feature's spread.
+    decoded: frames a batch whose body is reconstructed. clip: of the gradient's norm. bf16: mixed precision."""
+
+    variant: str
+    people: int
+    each: int
+    frames: int
+    rate: float
+    warmup: int
+    decay: float
+    ema: float
+    contrast_parts: float
+    contrast: float
+    triplet: float
+    classes: float
+    classes_from: float
+    joints: float
+    markers: float
+    temperature: float
+    margin: float
+    decoded: int
+    clip: float
+    bf16: bool
+
+
+RECIPES = {
+    # Two CPU cores for half an hour. From scratch on normalised parts, triplet and cross-entropy collapse in
+    # so short a run; contrast on batch-normalised parts does not, so it leads, and cross-entropy
+    # joins when the features have an order to be classified by.
+    "meshgait-s": Recipe(
+        variant="meshgait-s",
+        people=16,
+        each=4,
+        frames=8,  # half a cycle at 15 fps; recognition reads whole tracks
+        rate=2e-3,
+        warmup=50,
+        decay=5e-4,
+        ema=0.99,  # a hundred steps: a tenth of a short run
+        contrast_parts=0.5,
+        contrast=1.0,
+        triplet=0.5,
+        classes=0.1,
+        classes_from=0.3,
+        joints=10.0,  # an L1 of 0.03 is two pixels: worth 0.3
+        markers=10.0,
+        temperature=0.1,
+        margin=0.2,
+        decoded=32,
+        clip=5.0,
+        bf16=True,
+    ),
+}
+
+
+def find(name: str) -> Recipe:
+    """Raises UsageError for a name that is none."""
+    if name not in RECIPES:
+        raise UsageError(f"there is no recipe {name!r}: use one of {', '.join(RECIPES)}")
+    return RECIPES[name]

@@ -1,0 +1,101 @@
+"""From a corpus to a checkpoint: build, train, measure, export."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..network.meshgait import MeshGait, ModelConfig
+from ..synth.corpus import Corpus
+from .batches import Batches
+from .heldout import body_error, embed_all, energy_images, rank_one
+from .loop import STATE_FILE, Log, Run
+from .recipes import Recipe
+
+__all__ = ["averaged", "build", "fold_norm", "measure", "train"]
+
+
+def build(config: ModelConfig, recipe: Recipe, classes: int, seed: int) -> MeshGait:
+    """A fresh network for training; its decoder gives joints and markers."""
+    torch.manual_seed(seed)
+    body = config.fusion != "silhouette" and (recipe.joints > 0 or recipe.markers > 0)
+    return MeshGait(config, classes=classes, with_decoder=body)
+
+
+@torch.no_grad()
+def fold_norm(model: MeshGait) -> None:
+    """Put the necks' batch norm into the linear maps before it, so that the embedding itself carries the
+    scale in which distances were trained. Its shift is left out: distances do not see it."""
+    assert model.necks is not None
+    norm = model.necks.norm
+    weight = model.fcs.weight  # parts×C×dim
+    assert norm.running_var is not None
+    spread = (norm.running_var + norm.eps).sqrt() * weight.shape[2] ** 0.5
+    weight.mul_((norm.weight / spread).view(weight.shape[0], 1, weight.shape[2]))
+
+
+def averaged(
+    config: ModelConfig, average: dict[str, Tensor], classes: int, decoder: bool = False
+) -> MeshGait:
+    """The network that recognition uses: averaged weights, norm folded in, without necks."""
+    model = MeshGait(config, classes=classes, with_decoder=decoder)
+    model.load_state_dict(average)
+    fold_norm(model)
+    model.necks = None
+    return model.eval()
+
+
+def measure(model: MeshGait, benchmark: Corpus) -> dict[str, Any]:
+    """Rank-1 by kind of probe, and where there is a body, its error."""
+    found = rank_one(embed_all(model, benchmark.silhouettes), benchmark.labels)
+    if model.decoder is not None:
+        found |= {f"body_{key}": value for key, value in body_error(model, benchmark).items()}
+    return found
+
+
+def train(
+    config: ModelConfig,
+    recipe: Recipe,
+    corpus: Corpus,
+    out: Path,
+    minutes: float,
+    *,
+    benchmark: Corpus | None = None,
+    seed: int = 0,
+    look_every: float = 480.0,
+    log: Log | None = None,
+) -> tuple[MeshGait, dict[str, Any]]:
+    """Train in the folder `out`, or resume there; returns the finished network and what was measured."""
+    batches = Batches(corpus, recipe.people, recipe.each, recipe.frames, seed)
+    run = Run(build(config, recipe, batches.classes, seed), batches, recipe, out)
+    run.resume()
+    body = run.model.decoder is not None
+
+    def look() -> dict[str, Any]:
+        assert benchmark is not None
+        # Every third person: a look need not be exact.
+        people = np.unique(benchmark.labels["identity"])[::3]
+        rows = np.flatnonzero(np.isin(benchmark.labels["identity"], people))
+        model = averaged(config, run.average, batches.classes, body)
+        return rank_one(embed_all(model, benchmark.silhouettes[rows]), benchmark.labels[rows])
+
+    run.train(minutes, look=look if benchmark is not None else None, look_every=look_every, log=log)
+    model = averaged(config, run.average, batches.classes, body)
+    about: dict[str, Any] = {
+        "recipe": asdict(recipe),
+        "corpus": corpus.manifest,
+        "identities": batches.classes,
+        "minutes": round(run.seconds / 60, 1),
+        "steps": run.step,
+        "seed": seed,
+    }
+    if benchmark is not None:
+        about["heldout"] = measure(model, benchmark)
+        about["heldout_energy_image"] = rank_one(energy_images(benchmark.silhouettes), benchmark.labels)
+    assert (out / STATE_FILE).is_file()
+    return model, about
