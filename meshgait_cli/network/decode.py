@@ -1,0 +1,116 @@
+"""Volumes to joints, markers and mesh, all of it differentiable.
+
+The soft-argmax and the marker-to-mesh step follow VirtualMarker (arXiv 2303.11726). Two things differ.
+A voxel's index i of n stands at i/(n-1) - 0.5: at i/n - 0.5, as there, nothing could ever lie at +0.5,
+where the soles of the feet are. And a confidence is read by trilinear interpolation at the expected
+position, not at an index cut to an integer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+__all__ = ["ALPHA", "JOINTS", "MARKERS", "MESH_DECODERS", "POINTS", "BodyDecoder", "Reconstruction", "locate"]
+
+JOINTS = 24  # SMPL's
+MARKERS = 64  # virtual markers on the surface
+POINTS = JOINTS + MARKERS
+ALPHA = 15.0  # sharpness of the softmax over a volume
+MESH_DECODERS = ("linear", "confidence")
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """The body in N frames: x to the right, y down, z away from the camera, in silhouette heights.
+
+    joints: N×24×3. markers: N×64×3. vertices: N×V×3. confidences: N×88, 0-1, joints first.
+    """
+
+    joints: Tensor
+    markers: Tensor
+    vertices: Tensor
+    confidences: Tensor
+
+
+def locate(volumes: Tensor, alpha: float = ALPHA) -> tuple[Tensor, Tensor]:
+    """Volumes N×J×D×H×W to expected positions N×J×3 (x, y, z in [-0.5, 0.5]) and confidences N×J.
+
+    The position is the expectation under softmax(alpha·volume) over all voxels; the confidence is that
+    softmax, interpolated at the position: near 1 for one sharp peak, near 0 for a spread-out volume.
+    """
+    count, points, depth, height, width = volumes.shape
+    with torch.autocast(volumes.device.type, enabled=False):
+        mass = (alpha * volumes.float().reshape(count, points, -1)).softmax(-1)
+        z, y, x = torch.meshgrid(
+            *(torch.linspace(-0.5, 0.5, n, device=volumes.device) for n in (depth, height, width)),
+            indexing="ij",
+        )
+        grid = torch.stack((x, y, z), -1).reshape(-1, 3)
+        positions = mass @ grid
+        sampled = F.grid_sample(
+            mass.reshape(-1, 1, depth, height, width),
+            2.0 * positions.reshape(-1, 1, 1, 1, 3),
+            mode="bilinear",
+            padding_mode="border",
+            align_corners=True,
+        )
+    return positions, sampled.reshape(count, points)
+
+
+class BodyDecoder(nn.Module):
+    """Volumes to a Reconstruction. For training and rendering; recognition never has one.
+
+    marker_decoder: 64×V, the mesh as a fixed linear combination of the markers (it belongs to the body,
+    not to the network, and is not saved with it), or None when there is no such body.
+    mesh: "linear" applies just that; V is 0 without one. "confidence" adds what one linear layer makes of
+    the 88 confidences, a V×88 matrix applied to all 88 points, zero at first: (88 + 1)·88·V parameters,
+    54 million for 6890 vertices.
+    detach_before_mesh: stop the mesh's gradient before the volumes, as VirtualMarker does.
+    """
+
+    base: Tensor | None
+
+    def __init__(
+        self,
+        marker_decoder: Tensor | None = None,
+        *,
+        mesh: str = "linear",
+        vertices: int = 6890,
+        alpha: float = ALPHA,
+        detach_before_mesh: bool = False,
+    ) -> None:
+        super().__init__()
+        if mesh not in MESH_DECODERS:
+            raise ValueError(f"unknown mesh decoder {mesh!r}: use one of {', '.join(MESH_DECODERS)}")
+        if marker_decoder is not None and (marker_decoder.ndim != 2 or len(marker_decoder) != MARKERS):
+            raise ValueError(f"a marker decoder is 64×V, not {tuple(marker_decoder.shape)}")
+        self.register_buffer("base", marker_decoder, persistent=False)
+        self.alpha, self.detach_before_mesh = alpha, detach_before_mesh
+        self.vertices = vertices if marker_decoder is None else marker_decoder.shape[1]
+        self.correction: nn.Linear | None = None
+        if mesh == "confidence":
+            self.correction = nn.Linear(POINTS, self.vertices * POINTS)
+            nn.init.zeros_(self.correction.weight)
+            nn.init.zeros_(self.correction.bias)
+
+    def forward(self, volumes: Tensor) -> Reconstruction:
+        """volumes: N×88×D×H×W, unnormalised."""
+        points, confidences = locate(volumes, self.alpha)
+        with torch.autocast(volumes.device.type, enabled=False):
+            vertices = self._mesh(points, confidences)
+        return Reconstruction(points[:, :JOINTS], points[:, JOINTS:], vertices, confidences)
+
+    def _mesh(self, points: Tensor, confidences: Tensor) -> Tensor:
+        if self.detach_before_mesh:
+            points, confidences = points.detach(), confidences.detach()
+        mesh = points.new_zeros(len(points), 0 if self.correction is None else self.vertices, 3)
+        if self.base is not None:
+            mesh = torch.einsum("nmc,mv->nvc", points[:, JOINTS:], self.base)
+        if self.correction is not None:
+            mix = self.correction(confidences).unflatten(1, (self.vertices, POINTS))
+            mesh = mesh + mix @ points
+        return mesh

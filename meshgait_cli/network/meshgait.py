@@ -1,0 +1,239 @@
+"""Mesh-Gait (arXiv 2510.10406): silhouettes to an identity embedding, and to a body when asked.
+
+silhouettes ─► DeepGait ───────────────────────► F0 ─┐
+    │                                                ├─► TP ─► HPP ─► FCs ─► embedding ─► BNNecks
+    └────────► HRNet ─► volumes ─► 3-D convs ──► F1 ─┘                                  (training)
+                          └─► BodyDecoder ─► joints, markers, mesh          (training, rendering)
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .decode import ALPHA, MESH_DECODERS, POINTS, BodyDecoder, Reconstruction
+from .deepgait import BLOCKS, DeepGait
+from .heads import BNNecks, SeparateFCs
+from .heatmap import HRNETS, HeatmapEstimator
+from .pooling import frame_mask, horizontal_pool, temporal_pool
+from .volumes import VolumeFeatures
+
+__all__ = ["FUSIONS", "GaitOutput", "MeshGait", "ModelConfig"]
+
+FUSIONS = ("concat", "add", "silhouette", "heatmap")
+PARTS = 16  # horizontal strips
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything that decides a network's shape.
+
+    fusion: "concat" (the paper), "add", or one branch alone: "silhouette" (2-D), "heatmap" (3-D).
+    blocks, layers, channels, stem_stride: see DeepGait. hrnet, squeeze, volume_size: see HeatmapEstimator.
+    volume_channels: see VolumeFeatures. embedding_dim: per part. alpha, mesh_decoder,
+    detach_before_mesh: see BodyDecoder.
+    """
+
+    name: str
+    fusion: str = "concat"
+    blocks: str = "p3d"
+    layers: tuple[int, ...] = (1, 4, 4, 1)
+    channels: tuple[int, ...] = (64, 128, 256, 512)
+    stem_stride: int = 1
+    hrnet: str = "w48"
+    squeeze: int = 0
+    volume_size: int = 16
+    volume_channels: tuple[int, ...] = (64, 64, 128, 256)
+    embedding_dim: int = 256
+    alpha: float = ALPHA
+    mesh_decoder: str = "linear"
+    detach_before_mesh: bool = False
+
+    def __post_init__(self) -> None:
+        for field, allowed in (
+            ("fusion", FUSIONS),
+            ("blocks", BLOCKS),
+            ("hrnet", HRNETS),
+            ("mesh_decoder", MESH_DECODERS),
+            ("volume_size", (8, 16, 32)),
+        ):
+            if getattr(self, field) not in allowed:
+                raise ValueError(f"{field} is {getattr(self, field)!r}, not one of {allowed}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values that JSON can hold."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> ModelConfig:
+        """The reverse of to_dict. Raises ValueError or TypeError when they are no such thing."""
+        unknown = sorted(set(values) - {field.name for field in fields(cls)})
+        if unknown:
+            raise ValueError(f"unknown setting {unknown[0]!r}")
+        return cls(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
+
+
+@dataclass(frozen=True)
+class GaitOutput:
+    """What a training step sees.
+
+    embedding: B×16×dim, before the BNNeck: what the triplet loss and recognition use.
+    logits: B×16×classes cosines (multiply by heads.CE_SCALE), or None without a classifier.
+    reconstruction: of the frames that were asked for, sequence by sequence; None when none were.
+    """
+
+    embedding: Tensor
+    logits: Tensor | None
+    reconstruction: Reconstruction | None
+
+
+class MeshGait(nn.Module):
+    """The whole network.
+
+    classes: training identities; 0 leaves the classifier out. with_decoder: build the BodyDecoder, with
+    marker_decoder (64×V) when there is one. Without it no decoder module exists, and nothing that
+    recognition calls builds or runs one.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        *,
+        classes: int = 0,
+        with_decoder: bool = False,
+        marker_decoder: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.silhouette_branch: DeepGait | None = None
+        self.heatmaps: HeatmapEstimator | None = None
+        self.volume_branch: VolumeFeatures | None = None
+        widths: list[int] = []
+        if config.fusion != "heatmap":
+            self.silhouette_branch = DeepGait(
+                config.blocks, config.layers, config.channels, config.stem_stride
+            )
+            widths.append(self.silhouette_branch.channels)
+        if config.fusion != "silhouette":
+            self.heatmaps = HeatmapEstimator(config.hrnet, POINTS, config.volume_size, config.squeeze)
+            self.volume_branch = VolumeFeatures(POINTS, config.volume_size, config.volume_channels)
+            widths.append(self.volume_branch.channels)
+        if config.fusion == "add" and len(set(widths)) > 1:
+            raise ValueError(f"branches of {widths[0]} and {widths[1]} channels cannot be added")
+        self.width = widths[0] if config.fusion == "add" else sum(widths)
+        self.fcs = SeparateFCs(PARTS, self.width, config.embedding_dim)
+        self.necks = BNNecks(PARTS, config.embedding_dim, classes) if classes else None
+        self.decoder: BodyDecoder | None = None
+        if with_decoder:
+            self.build_decoder(marker_decoder)
+        self._lay_out_channels_last()
+
+    def _lay_out_channels_last(self) -> None:
+        """Weights in channels-last memory: their convolutions then answer so, which is 3 to 5 times as fast
+        on a CPU and what tensor cores want."""
+        formats = {4: torch.channels_last, 5: torch.channels_last_3d}
+        for parameter in self.parameters():
+            if parameter.ndim in formats:
+                parameter.data = parameter.data.contiguous(memory_format=formats[parameter.ndim])
+
+    @property
+    def radius(self) -> int:
+        """Frames to either side that one frame's features see."""
+        return self.silhouette_branch.radius if self.silhouette_branch is not None else 0
+
+    def build_decoder(self, marker_decoder: Tensor | None = None, *, vertices: int = 6890) -> BodyDecoder:
+        """Add the decoder, which training and rendering need and recognition does not."""
+        if self.heatmaps is None:
+            raise ValueError(f"{self.config.name} has no 3-D branch, so there is nothing to decode")
+        self.decoder = BodyDecoder(
+            marker_decoder,
+            mesh=self.config.mesh_decoder,
+            vertices=vertices,
+            alpha=self.config.alpha,
+            detach_before_mesh=self.config.detach_before_mesh,
+        ).to(next(self.parameters()).device)
+        return self.decoder
+
+    def embed(self, silhouettes: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """B×T×64×44 floats 0-1 to B×16×dim. lengths: B int, the real frames of padded sequences."""
+        return self.project(self.pool(silhouettes, lengths))
+
+    def pool(
+        self, silhouettes: Tensor, lengths: Tensor | None = None, window: tuple[int, int] | None = None
+    ) -> tuple[Tensor, ...]:
+        """Each branch's maps after temporal pooling, B×C×16×W.
+
+        window: pool only frames [start, stop); those around it are context. The elementwise maximum over
+        windows that cover a sequence, each with `radius` frames of context, is the pooling of it all.
+        """
+        maps, _ = self._maps(silhouettes, lengths)
+        return self._pool(maps, lengths, window)
+
+    def project(self, pooled: tuple[Tensor, ...]) -> Tensor:
+        """HPP, fusion and the separate FCs: B×16×dim from what `pool` gives.
+
+        "add" adds the strips' features: the maps differ in width and cannot be added directly.
+        """
+        strips = [horizontal_pool(maps, PARTS) for maps in pooled]
+        fused = torch.stack(strips).sum(0) if self.config.fusion == "add" else torch.cat(strips, dim=1)
+        return self.fcs(fused)
+
+    def volumes(self, silhouettes: Tensor) -> Tensor:
+        """B×T×64×44 to (B·T)×88×D×H×W, unnormalised."""
+        if self.heatmaps is None:
+            raise ValueError(f"{self.config.name} has no 3-D branch, so it has no volumes")
+        return self.heatmaps(silhouettes.unsqueeze(1))
+
+    def reconstruct(self, silhouettes: Tensor) -> Reconstruction:
+        """B×T×64×44 to the body in each of the B·T frames. Raises RuntimeError without a decoder."""
+        return self._decode(self.volumes(silhouettes))
+
+    def forward(
+        self, silhouettes: Tensor, lengths: Tensor | None = None, decode: bool | Tensor = False
+    ) -> GaitOutput:
+        """One training step's forward pass. The backbone runs once for both branches' use of it.
+
+        decode: True for all B·T frames, or N numbers of frames among them (neighbouring frames are much
+        alike, so a share of them teaches as much at a fraction of the cost).
+        """
+        maps, heat = self._maps(silhouettes, lengths)
+        embedding = self.project(self._pool(maps, lengths, None))
+        reconstruction = None
+        if decode is not False:
+            if heat is None or self.heatmaps is None:
+                raise ValueError(f"{self.config.name} has no 3-D branch, so there is nothing to decode")
+            chosen = heat if decode is True else heat[decode]
+            reconstruction = self._decode(self.heatmaps.volumes(chosen))
+        logits = self.necks(embedding) if self.necks is not None else None
+        return GaitOutput(embedding, logits, reconstruction)
+
+    def _maps(self, silhouettes: Tensor, lengths: Tensor | None) -> tuple[list[Tensor], Tensor | None]:
+        """F0 and F1, B×C×T×16×W, whichever the fusion has; and HRNet's maps, (B·T)×C×H×W."""
+        frames = silhouettes.shape[1]
+        stack = silhouettes.unsqueeze(1)
+        maps: list[Tensor] = []
+        heat = None
+        if self.silhouette_branch is not None:
+            maps.append(self.silhouette_branch(stack, frame_mask(lengths, frames)))
+        if self.heatmaps is not None and self.volume_branch is not None:
+            heat = self.heatmaps.maps(stack)
+            mixed = self.heatmaps.mixed(heat, self.volume_branch.mix)
+            maps.append(self.volume_branch(mixed).unflatten(0, (-1, frames)).transpose(1, 2))
+        return maps, heat
+
+    def _pool(
+        self, maps: list[Tensor], lengths: Tensor | None, window: tuple[int, int] | None
+    ) -> tuple[Tensor, ...]:
+        keep = frame_mask(lengths, maps[0].shape[2])
+        if window is not None:
+            maps = [each[:, :, window[0] : window[1]] for each in maps]
+            keep = None if keep is None else keep[:, window[0] : window[1]]
+        return tuple(temporal_pool(each, keep) for each in maps)
+
+    def _decode(self, volumes: Tensor) -> Reconstruction:
+        if self.decoder is None:
+            raise RuntimeError("this network was built without a decoder: call build_decoder first")
+        return self.decoder(volumes)
