@@ -113,17 +113,17 @@ def fit(mocap: Path, rest: Array) -> dict[str, Any]:
         rotvec, root = (np.asarray(data[f"{take}/{name}"], dtype=np.float64) for name in ("rotvec", "root"))
         if about["straight"] < 0.9 or len(rotvec) < 70:
             continue
-        for cycle, period, speed in cycles_of(rotvec, root, rest, about["leg_m"]):
+        for cycle, period, pace in cycles_of(rotvec, root, rest, about["leg_m"]):
             for mirror, view in enumerate((cycle, _mirrored(cycle))):
                 rows.append(_fourier(view).ravel())
                 subjects.append(2 * about["subject"] + mirror)  # a mirrored person is another person
                 periods.append(period)
-                speeds.append(speed)
+                speeds.append(pace)
     values, who = np.array(rows), np.array(subjects)
     speed, cadence = np.array(speeds), 1 / np.array(periods)
-    weight: Any = np.array([1 / np.sum(who == s) for s in who])  # every subject counts once
+    weight = np.array([1 / np.sum(who == s) for s in who])  # every subject counts once
     weight /= weight.sum()
-    mean: Any = weight @ values
+    mean = weight @ values
     mean_speed = float(weight @ speed)
     mean_cadence = float(weight @ cadence)
     # How the cycle changes with speed, from differences within a subject alone.

@@ -1,5 +1,9 @@
 """P people × K sequences × T frames out of a synthetic corpus, drawn anew for each step.
 
+Within a batch everybody is turned to walk the same way, to the right in one batch, to the left in the next:
+recognition embeds the mirror image as well and takes the mean, so that the network need not match a
+walk with the one back, and learns faster for it.
+
 Batch `step` of a seed is always the same one, so a resumed run goes on as if it had never stopped.
 """
 
@@ -45,11 +49,12 @@ class Batches:
     def __getitem__(self, step: int) -> Batch:
         rng = np.random.default_rng([self.seed, step])
         chosen = rng.choice(len(self.rows), self.people, replace=False)
+        leftwards = bool(rng.random() < 0.5)
         silhouettes, points = [], []
         for number in chosen:
             own = self.rows[number]
             for row in rng.choice(own, self.each, replace=len(own) < self.each):
-                view, truth = self._sequence(int(row), rng)
+                view, truth = self._sequence(int(row), leftwards, rng)
                 silhouettes.append(view)
                 points.append(truth)
         return Batch(
@@ -58,8 +63,8 @@ class Batches:
             torch.from_numpy(np.repeat(chosen, self.each)).long(),
         )
 
-    def _sequence(self, row: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """T ordered frames, one apart or two, so that frame rates vary more; mirrored half of the time."""
+    def _sequence(self, row: int, leftwards: bool, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """T ordered frames, one apart or two, so that frame rates vary more."""
         length = self.corpus.silhouettes.shape[1]
         stride = int(rng.integers(1, 1 + max(1, min(2, (length - 1) // max(self.frames - 1, 1)))))
         span = (self.frames - 1) * stride + 1
@@ -67,7 +72,8 @@ class Batches:
         frames = np.minimum(start + stride * np.arange(self.frames), length - 1)
         view = np.asarray(self.corpus.silhouettes[row])[frames]
         truth = np.asarray(self.corpus.points[row])[frames].astype(np.float32)
-        if rng.random() < 0.5:  # a person and their mirror image are one person, seen from the other side
+        walks_left = 180 < float(self.corpus.labels["azimuth"][row]) % 360
+        if walks_left != leftwards:  # a person and their mirror image are one person
             view, truth = view[..., ::-1], truth[:, list(MIRROR)] * np.array([-1, 1, 1], np.float32)
         shift = int(rng.integers(-SHIFT, SHIFT + 1))
         if shift:

@@ -53,7 +53,7 @@ def step_losses(model: MeshGait, batch: Batch, recipe: Recipe, step: int, share:
     """Each loss that the recipe asks for, times its weight; their sum is what is minimised."""
     device = next(model.parameters()).device
     silhouettes, labels = batch.silhouettes.to(device), batch.labels.to(device)
-    body = recipe.joints > 0 or recipe.markers > 0
+    body = model.decoder is not None and (recipe.joints > 0 or recipe.markers > 0)
     chosen: bool | Tensor = False
     if body:
         total = silhouettes.shape[0] * silhouettes.shape[1]
@@ -126,7 +126,7 @@ class Run:
         os.replace(aside, path)
 
     def advance(self, share: float) -> dict[str, float]:
-        """One step at `share` of the schedule; returns the losses. Raises MeshgaitError when one is not finite."""
+        """One step at `share` of the schedule; returns the losses. MeshgaitError when one is not finite."""
         self.model.train()
         rate = learning_rate(self.recipe, self.step, share)
         for group in self.optimiser.param_groups:
@@ -166,7 +166,8 @@ class Run:
     ) -> None:
         """Train until `minutes` of training time are used, those before a resume included.
 
-        look: measures the averaged weights now and then; its time does not count. save_every, look_every: seconds.
+        look: measures the averaged weights now and then; its time does not count. save_every, look_every:
+        seconds.
         """
         budget = minutes * 60
         saved = looked = self.seconds

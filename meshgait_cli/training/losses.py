@@ -48,7 +48,8 @@ def triplet_loss(distances: Tensor, labels: Tensor, margin: float = 0.2) -> Tens
 def contrast_loss(distances: Tensor, labels: Tensor, temperature: float) -> Tensor:
     """Supervised contrastive loss (Khosla et al., arXiv 2004.11362) with −distance/temperature as logits.
 
-    distances: …×B×B. Mean over positives, anchors and whatever leads. Anchors alone of their kind count nought.
+    distances: …×B×B. Mean over positives, anchors and whatever leads. Anchors alone of their kind do not
+    count.
     """
     eye = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
     positive = (labels[:, None] == labels[None, :]) & ~eye
@@ -82,9 +83,9 @@ def reflected_points(points: Tensor) -> Tensor:
 def body_loss(predicted: Tensor, truth: Tensor, either: bool = True) -> tuple[Tensor, Tensor]:
     """L1 of the joints and of the markers, in silhouette units: two scalars.
 
-    predicted, truth: N×88×3. Points that lie outside the silhouette (cut off) are not asked for. either: count
-    against the truth or its reflection, whichever is nearer in a frame; to insist on one teaches the average
-    of both, a body with its legs together.
+    predicted, truth: N×88×3. Points that lie outside the silhouette (cut off) are not asked for. either:
+    count against the truth or its reflection, whichever is nearer in a frame; to insist on one teaches the
+    average of both, a body with its legs together.
     """
 
     def errors(target: Tensor) -> tuple[Tensor, Tensor]:

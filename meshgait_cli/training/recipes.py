@@ -11,11 +11,14 @@ __all__ = ["RECIPES", "Recipe", "find"]
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """variant: of network.variants. people×each×frames: the batch. rate: peak learning rate; warmup: steps to
-    reach it. decay: weight decay. ema: decay of the averaged weights, which are what is kept. contrast_parts,
-    contrast, triplet, classes, joints, markers: weights of the losses (0 leaves a loss out); classes sets in after
-    `classes_from` of the time. temperature, margin: of contrast and triplet, in units of a feature's spread.
-    decoded: frames a batch whose body is reconstructed. clip: of the gradient's norm. bf16: mixed precision."""
+    """variant: of network.variants. people×each×frames: the batch. rate: peak learning rate. warmup: steps
+    to reach it. decay: weight decay. ema: decay of the averaged weights, which are what is kept.
+
+    contrast_parts, contrast, triplet, classes, joints, markers: weights of the losses; 0 leaves one out.
+    classes_from: share of the time after which cross-entropy sets in. temperature, margin: of contrast and
+    triplet, in units of a feature's spread. decoded: frames a batch whose body is reconstructed.
+    clip: of the gradient's norm. bf16: mixed precision.
+    """
 
     variant: str
     people: int

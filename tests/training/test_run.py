@@ -1,0 +1,192 @@
+"""A tiny run learns, stops where it is told to, and goes on as if it had never stopped."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from meshgait_cli.errors import MeshgaitError, UsageError
+from meshgait_cli.network.meshgait import MeshGait, ModelConfig
+from meshgait_cli.synth.corpus import PROBES, Corpus, make_corpus
+from meshgait_cli.training import recipes
+from meshgait_cli.training.batches import Batches
+from meshgait_cli.training.heldout import rank_one
+from meshgait_cli.training.loop import Run, learning_rate
+from meshgait_cli.training.losses import mirrored_points, part_distances
+from meshgait_cli.training.run import averaged, build, fold_norm
+
+TINY = ModelConfig(
+    "tiny",
+    fusion="silhouette",
+    blocks="2d",
+    layers=(1, 1, 1, 1),
+    channels=(4, 8, 8, 16),
+    stem_stride=2,
+    embedding_dim=8,
+)
+RECIPE = replace(
+    recipes.find("meshgait-s"), people=4, each=3, frames=4, warmup=2, rate=1e-2, classes_from=0.0, bf16=False
+)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory) -> Corpus:
+    folder = tmp_path_factory.mktemp("corpus")
+    make_corpus(folder, 6, seed=2, sequences=4, frames=8, report=0)
+    return Corpus.open(folder)
+
+
+def _run(corpus: Corpus, folder) -> Run:
+    batches = Batches(corpus, RECIPE.people, RECIPE.each, RECIPE.frames, seed=0)
+    return Run(build(TINY, RECIPE, batches.classes, seed=0), batches, RECIPE, folder)
+
+
+def test_a_batch_holds_p_people_k_times_and_is_always_the_same(corpus):
+    batches = Batches(corpus, 4, 3, 4, seed=1)
+    batch, again, other = batches[5], batches[5], batches[6]
+    assert batch.silhouettes.shape == (12, 4, 64, 44)
+    assert 0 <= batch.silhouettes.min() <= batch.silhouettes.max() <= 1
+    assert len(set(batch.labels.tolist())) == 4
+    assert all((batch.labels == label).sum() == 3 for label in batch.labels)
+    assert torch.equal(batch.silhouettes, again.silhouettes)
+    assert not torch.equal(batch.silhouettes, other.silhouettes)
+
+
+def test_the_truth_follows_the_mirror_and_the_shift(corpus):
+    batch = Batches(corpus, 6, 4, 8, seed=0)[0]
+    points, pictures = batch.points, batch.silhouettes
+    columns = ((points[..., 0] + 0.5) * 64 - 10).floor().long().clamp(0, 43)
+    rows = ((points[..., 1] + 0.5) * 64).floor().long().clamp(0, 63)
+    trunk = [0, 3, 6, 9]
+    hits = [
+        pictures[b, t, rows[b, t, j], columns[b, t, j]] > 0.3
+        for b in range(len(points)) for t in range(8) for j in trunk
+    ]  # fmt: skip
+    assert torch.stack(hits).float().mean() > 0.9
+    assert mirrored_points(points).shape == points.shape
+
+
+def test_everybody_in_a_batch_walks_the_same_way(corpus):
+    batches = Batches(corpus, 6, 4, 8, seed=0)
+    for step in range(6):
+        points = batches[step].points
+        toes = (points[:, :, [10, 11], 0] - points[:, :, [7, 8], 0]).mean((1, 2))
+        aside = toes.abs() > 0.03  # who comes or goes walks neither way
+        assert len(set((toes[aside] > 0).tolist())) == 1
+
+
+def test_the_schedule_warms_up_and_ends_near_nought():
+    rates = [learning_rate(RECIPE, 100, share) for share in (0.0, 0.5, 1.0)]
+    assert rates[0] == RECIPE.rate
+    assert rates[1] == pytest.approx(RECIPE.rate / 2)
+    assert rates[2] == pytest.approx(RECIPE.rate / 100)
+    assert learning_rate(RECIPE, 0, 0.0) == RECIPE.rate / RECIPE.warmup
+
+
+def test_training_lowers_the_loss(corpus, tmp_path):
+    run = _run(corpus, tmp_path)
+    losses = [run.advance(0.2)["loss"] for _ in range(25)]
+    assert np.mean(losses[-5:]) < 0.85 * np.mean(losses[:5])
+
+
+def test_a_resumed_run_goes_on_as_if_it_had_never_stopped(corpus, tmp_path):
+    whole = _run(corpus, tmp_path / "whole")
+    for _ in range(4):
+        whole.advance(0.1)
+    first = _run(corpus, tmp_path / "cut")
+    for _ in range(2):
+        first.advance(0.1)
+    first.save()
+    second = _run(corpus, tmp_path / "cut")
+    assert second.resume()
+    assert second.step == 2
+    for _ in range(2):
+        second.advance(0.1)
+    for key, value in whole.model.state_dict().items():
+        assert torch.equal(value, second.model.state_dict()[key]), key
+    for key, value in whole.average.items():
+        assert torch.equal(value, second.average[key]), key
+
+
+def test_a_run_stops_when_its_time_is_used_and_leaves_a_checkpoint(corpus, tmp_path):
+    run = _run(corpus, tmp_path)
+    lines = []
+    run.train(0.002, look=lambda: {"looked": 1}, look_every=0.0, log=lines.append)
+    assert run.seconds >= 0.12
+    assert any("looked" in line for line in lines)
+    again = _run(corpus, tmp_path)
+    assert again.resume()
+    again.train(0.002)
+    assert again.step == run.step  # no time is left
+
+
+def test_another_recipes_checkpoint_is_refused(corpus, tmp_path):
+    run = _run(corpus, tmp_path)
+    run.save()
+    run.recipe = replace(RECIPE, rate=1e-3)
+    with pytest.raises(MeshgaitError, match="another recipe"):
+        run.resume()
+
+
+def test_a_run_that_diverges_says_so(corpus, tmp_path):
+    run = _run(corpus, tmp_path)
+    with torch.no_grad():
+        next(run.model.parameters()).fill_(float("nan"))
+    with pytest.raises(MeshgaitError, match="diverged at step 0"):
+        run.advance(0.0)
+
+
+def test_the_exported_embedding_has_the_distances_that_were_trained(corpus, tmp_path):
+    run = _run(corpus, tmp_path)
+    for _ in range(3):
+        run.advance(0.1)
+    model = run.model.eval()
+    x = Batches(corpus, 4, 3, 4, seed=3)[0].silhouettes
+    with torch.no_grad():
+        raw = model.embed(x)
+        normed = model.necks.norm(raw.flatten(1)).view_as(raw) / raw.shape[2] ** 0.5
+        fold_norm(model)
+        folded = model.embed(x)
+    torch.testing.assert_close(part_distances(folded), part_distances(normed), atol=2e-3, rtol=1e-3)
+
+
+def test_the_finished_network_has_no_training_heads(corpus, tmp_path):
+    run = _run(corpus, tmp_path)
+    run.advance(0.0)
+    model = averaged(TINY, run.average, run.batches.classes)
+    assert isinstance(model, MeshGait)
+    assert model.necks is None
+    assert not model.training
+
+
+def test_export_is_loaded_as_trained_with_its_card(corpus, tmp_path):
+    from meshgait_cli.network.checkpoint import load
+    from meshgait_cli.training.export import export
+
+    run = _run(corpus, tmp_path)
+    run.advance(0.0)
+    model = averaged(TINY, run.average, run.batches.classes)
+    loaded = load(export(model, {"steps": 1}, tmp_path / "tiny.safetensors"))
+    assert loaded.trained
+    assert loaded.card["steps"] == 1
+    assert "synthetic" in loaded.card["data"]
+    x = torch.rand(1, 4, 64, 44)
+    with torch.no_grad():
+        torch.testing.assert_close(loaded.network.embed(x), model.embed(x), atol=5e-3, rtol=2e-2)
+
+
+def test_rank_one_counts_each_probe_by_itself():
+    labels = np.zeros(5, dtype=[("identity", "i4"), ("probe", "i1")])
+    labels["identity"] = [1, 2, 1, 2, 1]
+    labels["probe"] = [0, 0, 1, 1, PROBES.index("view")]
+    embeddings = np.array([[0.0], [1.0], [0.1], [0.2], [0.9]], np.float32)[:, None]
+    found = rank_one(embeddings, labels)
+    assert found == {"identities": 2, "same": 0.5, "view": 0.0}
+
+
+def test_an_unknown_recipe_names_those_there_are():
+    with pytest.raises(UsageError, match="meshgait-s"):
+        recipes.find("nonsense")
