@@ -63,21 +63,24 @@ class Outline:
                 for j in range(samples):
                     hits += covered[:, i::samples, j::samples]
             grey = torch.arange(samples**2 + 1, device=points.device) * 255 / samples**2
-            out[start : start + chunk] = grey.round().to(torch.uint8)[hits.int()] if samples > 1 else hits * 255
+            out[start : start + chunk] = (
+                grey.round().to(torch.uint8)[hits.int()] if samples > 1 else hits * 255
+            )
         return out
 
     def _cover(self, points: Tensor, height: int, width: int) -> Tensor:
         """N×height×width bool: pixels whose centre some face covers."""
         n = len(points)
-        x, y = points[..., 0].contiguous(), points[..., 1].contiguous()
+        # Bodies last, so that taking a vertex or a face takes one contiguous row.
+        x, y = points[..., 0].T.contiguous(), points[..., 1].T.contiguous()
         a, b, c = self.faces.unbind(1)
-        xa, ya = x[:, a], y[:, a]
-        front = (x[:, b] - xa) * (y[:, c] - ya) > (x[:, c] - xa) * (y[:, b] - ya)
-        left, right = front[:, self.sides[:, 0]], front[:, self.sides[:, 1]]
-        body, edge = torch.nonzero(left != right, as_tuple=True)
-        sign = left[body, edge].to(torch.int8) * 2 - 1
+        xa, ya = x[a], y[a]
+        front = (x[b] - xa) * (y[c] - ya) > (x[c] - xa) * (y[b] - ya)
+        left, right = front[self.sides[:, 0]], front[self.sides[:, 1]]
+        edge, body = torch.nonzero(left != right, as_tuple=True)
+        sign = left[edge, body].to(torch.int8) * 2 - 1
         start, end = self.ends[edge, 0], self.ends[edge, 1]
-        x0, y0, x1, y1 = x[body, start], y[body, start], x[body, end], y[body, end]
+        x0, y0, x1, y1 = x[start, body], y[start, body], x[end, body], y[end, body]
         # Draw every edge downwards, so that both ends of a shared vertex round alike.
         flip = y0 > y1
         sign = torch.where(flip, -sign, sign)

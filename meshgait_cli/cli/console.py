@@ -20,6 +20,7 @@ _STAGES = {
     "link": "following people through gaps",
     "people": "judging and embedding",
     "preview": "drawing the preview",
+    "body": "reading the body",
     "render": "drawing the body",
     "index": "reading the gallery",
     "embed": "embedding",

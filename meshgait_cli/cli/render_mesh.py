@@ -35,7 +35,6 @@ def render_mesh(
         Path | None, typer.Option("--smpl-path", help="Your SMPL .pkl or .npz (non-commercial licence).")
     ] = None,
     stature: Annotated[float, typer.Option(help="Assumed body height in metres, for the .glb.")] = 1.7,
-    renderer: Annotated[str, typer.Option(help="auto, software or gl.")] = "auto",
     device: options.Device = "auto",
     model: options.Model = None,
     json: options.Json = False,
@@ -48,9 +47,7 @@ def render_mesh(
     from ..render.session import RenderSettings, render_result
     from ..results.directory import Result, find_newest
 
-    settings = RenderSettings(
-        body=body, smpl_path=smpl_path, stature_m=stature, heatmaps=heatmaps, renderer=renderer
-    )
+    settings = RenderSettings(body=body, smpl_path=smpl_path, stature_m=stature, heatmaps=heatmaps)
     extractor = Extractor(ExtractSettings(network=model), device)
     if source is None:
         newest = find_newest(Path.cwd())
