@@ -48,8 +48,10 @@ class _Mesh:
 
     def may_collapse(self, gone: int, kept: int) -> bool:
         """Whether moving `gone` onto `kept` keeps the surface a manifold and flips no face."""
-        near = self.neighbours(gone)
-        if kept not in near or len(near & self.neighbours(kept)) != 2:
+        near, far = self.neighbours(gone), self.neighbours(kept)
+        if kept not in near or len(near & far) != 2:
+            return False
+        if len(near) == len(far) == 3:  # a tetrahedron, which has nothing to give
             return False
         for i in self.around[gone]:
             face = self.faces[i]

@@ -8,6 +8,7 @@ person's left, z forward, T-pose at rest.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -95,7 +96,7 @@ class BodyModel:
 
     def to(self, device: torch.device | str) -> BodyModel:
         """The same body with its tensors on another device."""
-        moved = {}
+        moved: dict[str, Any] = {}
         for field in fields(self):
             value = getattr(self, field.name)
             moved[field.name] = None if value is None else value.to(device)

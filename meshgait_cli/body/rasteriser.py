@@ -1,8 +1,8 @@
 """Silhouettes of many posed bodies at once, in torch, on whichever device the vertices are.
 
 The outline of a closed mesh is the set of edges between a face that looks at the camera and one that
-does not. Seen as directed curves, these edges wind once round every pixel of the silhouette for
-each front-facing layer above it, and not at all round the others. So it is enough to find, for each pixel row,
+does not. Seen as directed curves, these edges wind once round a pixel for each front-facing layer
+above it, and not at all round the pixels beside the body. So it is enough to find, for each pixel row,
 where the outline crosses it, and to sum the crossings from left to right: a pixel is covered where
 the sum is not nought. Only some tenth of the edges are ever drawn, there are no seams between
 triangles to leave pinholes in, and the result is that of filling every triangle exactly.
@@ -53,6 +53,8 @@ class Outline:
         Returns N×height×width uint8. Every point must be in front of the camera.
         """
         points = torch.as_tensor(vertices_2d)[..., :2].float()
+        if not bool(torch.isfinite(points).all()):
+            raise ValueError("vertices must be finite")
         self.to(points.device)
         out = torch.empty((len(points), height, width), dtype=torch.uint8, device=points.device)
         for start in range(0, len(points), chunk):

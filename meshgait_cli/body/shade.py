@@ -14,8 +14,8 @@ __all__ = ["shade", "vertex_normals"]
 
 Floats = NDArray[np.floating]
 
-_CLASSES = (2, 4, 8, 16, 32, 64, 128)
 _LIGHT = np.array([-0.35, -0.55, -0.76])  # where the light is: left, above, in front
+_HALFWAY = np.array([-0.35, -0.55, -1.76]) / np.linalg.norm([-0.35, -0.55, -1.76])  # light and viewer
 _AMBIENT = 0.32
 
 
@@ -54,27 +54,29 @@ def shade(
     facing = area < 0  # towards the camera, which looks along +z
     low = np.floor(corners[..., :2].min(1) - 0.5)
     high = np.ceil(corners[..., :2].max(1) + 0.5)
-    seen = facing & (high > 0).all(1) & (low[:, 0] < big_width) & (low[:, 1] < big_height)
+    low, high = (np.clip(end, 0, (big_width, big_height)) for end in (low, high))
+    seen = facing & (high > low).all(1)
     side = (high - low).max(1)
     nearest = np.full(big_height * big_width, np.inf)
     winner = np.full(big_height * big_width, -1, dtype=np.int64)
     weights = np.zeros((big_height * big_width, 3))
-    smaller = 0
-    for largest in _CLASSES:
+    smaller, largest = 0, 2
+    while seen.any() and smaller < side[seen].max():
         chosen = np.flatnonzero(seen & (side > smaller) & (side <= largest))
-        smaller = largest
-        for start in range(0, len(chosen), max(1, 400_000 // largest**2)):
-            part = chosen[start : start + max(1, 400_000 // largest**2)]
+        step = max(1, 400_000 // largest**2)
+        for start in range(0, len(chosen), step):
+            part = chosen[start : start + step]
             _draw(part, corners, area, low, largest, (big_height, big_width), nearest, winner, weights)
+        smaller, largest = largest, largest * 2
     covered = np.flatnonzero(winner >= 0)
-    picture = np.zeros((big_height * big_width, 4), np.float32)
+    flat = np.zeros((big_height * big_width, 4), np.float32)
     if len(covered):
         triple = faces[winner[covered]]
         normal = np.einsum("nk,nkc->nc", weights[covered], normals[triple])
         normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
-        picture[covered, :3] = _lit(normal, colour)
-        picture[covered, 3] = 255
-    picture = picture.reshape(big_height, big_width, 4)
+        flat[covered, :3] = _lit(normal, colour)
+        flat[covered, 3] = 255
+    picture = flat.reshape(big_height, big_width, 4)
     if samples > 1:
         picture[..., :3] *= picture[..., 3:] / 255
         picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
@@ -127,6 +129,6 @@ def _lit(normal: Floats, colour: tuple[int, int, int]) -> Floats:
     towards = normal @ _LIGHT
     diffuse = (0.5 + 0.5 * towards.clip(-1, 1)) ** 1.6
     rim = (1 - np.abs(normal[:, 2])) ** 3
-    sheen = 0.22 * (normal @ (_LIGHT + [0, 0, -1]) / np.linalg.norm(_LIGHT + [0, 0, -1])).clip(0) ** 24
+    sheen = 0.22 * (normal @ _HALFWAY).clip(0) ** 24
     base = np.array(colour, dtype=np.float64)[None]
     return base * (_AMBIENT + (1 - _AMBIENT) * diffuse - 0.25 * rim)[:, None].clip(0.1) + 255 * sheen[:, None]
