@@ -17,7 +17,7 @@ from .assets import fetch
 from .errors import MeshgaitError, NoWalkerError
 from .gallery.folder import index_folder
 from .gallery.walkers import walkers_in, why_nobody
-from .pipeline import ExtractSettings, Extractor
+from .pipeline import Extractor, ExtractSettings
 from .results.directory import Result
 from .shipped import folder as shipped_folder
 

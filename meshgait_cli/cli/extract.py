@@ -59,7 +59,7 @@ def extract(
     """
     from ..errors import MeshgaitError, NoWalkerError, UsageError
     from ..gallery.walkers import why_nobody
-    from ..pipeline import DEFAULT_OUT, ExtractSettings, Extractor
+    from ..pipeline import DEFAULT_OUT, Extractor, ExtractSettings
     from ..video.sources import expand
 
     unknown = set(formats or []) - {"opengait"}

@@ -45,7 +45,7 @@ def match(
     """
     from ..gallery.folder import index_folder
     from ..gallery.walkers import walkers_in
-    from ..pipeline import DEFAULT_OUT, ExtractSettings, Extractor
+    from ..pipeline import DEFAULT_OUT, Extractor, ExtractSettings
 
     settings = ExtractSettings(
         detector=detector,

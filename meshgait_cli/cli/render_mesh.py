@@ -43,7 +43,7 @@ def render_mesh(
     """Show the 3-D body that the network saw: over the video, turning, and as animated glTF."""
     from ..errors import SourceNotFound, UsageError
     from ..gallery.walkers import kind_of
-    from ..pipeline import DEFAULT_OUT, ExtractSettings, Extractor
+    from ..pipeline import DEFAULT_OUT, Extractor, ExtractSettings
     from ..render.session import RenderSettings, render_result
     from ..results.directory import Result, find_newest
 

@@ -24,8 +24,9 @@ _SAME_PERSON = 0.6  # IoU from which two boxes are one person
 class PersonDetector:
     """A YOLO checkpoint that looks for people only.
 
-    model: a registered name (with or without .pt), or the path of any YOLO checkpoint that knows the
-    class "person". confidence: boxes below it are left out; low, because the tracker uses weak boxes to hold on to somebody who is half hidden.
+    model: a registered name (with or without .pt), or the path of any YOLO checkpoint that knows the class
+    "person". confidence: boxes below it are left out; low, because the tracker uses weak boxes to hold on
+    to somebody who is half hidden.
 
     Raises UsageError when the name is neither, WeightsError when the file is no such checkpoint.
     """

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,9 +44,11 @@ class Piece:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _End:
-    """What a piece looks like at one of its ends. velocity: pixels a second."""
+    """What a piece looks like at one of its ends. time: of the end; seen: when the person was last (or first)
+    seen clear of others, which is where centre, velocity (pixels a second) and the rest are taken."""
 
     time: float
+    seen: float
     centre: NDArray[np.float64]
     velocity: NDArray[np.float64]
     height: float
@@ -76,7 +79,7 @@ def link(tracklets: Sequence[Track], frame_size: tuple[int, int]) -> list[list[P
 
 def _between(length: int, cuts: set[int]) -> list[tuple[int, int]]:
     edges = [0, *sorted(cut for cut in cuts if 0 < cut < length), length]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))
 
 
 def _jumps(track: Track) -> set[int]:
@@ -148,7 +151,7 @@ def _join(
             gap = starts[j].time - stops[i].time
             if i == j or not 0 < gap <= MAX_GAP_S:
                 continue
-            cost[i, j] = _cost(stops[i], starts[j], gap)
+            cost[i, j] = _cost(stops[i], starts[j], starts[j].seen - stops[i].seen)
             if piece.tracklet == other.tracklet and piece.stop == other.start:
                 cost[i, j] -= STAY
             elif _has_left(stops[i], gap, frame_size):
@@ -182,24 +185,25 @@ def _settle(cost: NDArray[np.float64]) -> dict[int, int]:
 
 
 def _end(piece: Piece, track: Track, mixed: NDArray[np.bool_], at_stop: bool) -> _End:
-    """Motion from the rows near the end; clothes and size from those among them that are clear of others."""
-    rows = np.arange(piece.start, piece.stop)
-    edge = rows[-1] if at_stop else rows[0]
-    rows = rows[np.abs(track.times[rows] - track.times[edge]) <= _EDGE_S]
+    """Motion, clothes and size from the rows near the end that are clear of others: where two boxes lie over
+    each other, the tracker may already have changed over."""
+    whole = np.arange(piece.start, piece.stop)
+    clear = whole[~mixed[whole]]
+    if not len(clear):
+        clear = whole
+    edge = clear[-1] if at_stop else clear[0]
+    rows = clear[np.abs(track.times[clear] - track.times[edge]) <= _EDGE_S]
     boxes = track.boxes[rows].astype(np.float64)
     times = track.times[rows] - track.times[edge]
     centres = np.stack([(boxes[:, 0] + boxes[:, 2]) / 2, boxes[:, 3]], axis=1)  # where the feet stand
     velocity = np.zeros(2)
     if len(rows) >= 3 and np.ptp(times) > 0.1:
         velocity = np.polyfit(times, centres, 1)[0]
-    whole = np.arange(piece.start, piece.stop)
-    clear = whole[~mixed[whole]]
-    if not len(clear):
-        clear = whole
     order = np.argsort(np.abs(track.times[clear] - track.times[edge]), kind="stable")
     clear = clear[order[: max(5, len(rows))]]
     return _End(
-        time=float(track.times[edge]),
+        time=float(track.times[piece.stop - 1 if at_stop else piece.start]),
+        seen=float(track.times[edge]),
         centre=centres[-1 if at_stop else 0],
         velocity=velocity,
         height=float(np.median(track.boxes[clear, 3] - track.boxes[clear, 1])),
@@ -210,14 +214,16 @@ def _end(piece: Piece, track: Track, mixed: NDArray[np.bool_], at_stop: bool) ->
 def _cost(stop: _End, start: _End, gap: float) -> float:
     """About 0 for one person seen before and after, about 1 where it is anybody's guess."""
     height = max(1.0, (stop.height + start.height) / 2)
-    velocity = (stop.velocity + start.velocity) / 2
+    # Forwards from one end and backwards from the other: with their mean, a bounce would look like standing.
     # Boxes of half-hidden people are short at the feet: being off vertically says less than sideways.
-    off = np.abs(stop.centre + velocity * gap - start.centre) * [1.0, 0.5]
-    motion = float(np.linalg.norm(off)) / (height * (0.35 + 0.6 * gap))
+    ahead = (stop.centre + stop.velocity * gap - start.centre) * [1.0, 0.5]
+    back = (start.centre - start.velocity * gap - stop.centre) * [1.0, 0.5]
+    off = (np.linalg.norm(ahead) + np.linalg.norm(back)) / 2
+    motion = float(off) / (height * (0.35 + 0.6 * gap))
     turn = float(np.linalg.norm(stop.velocity - start.velocity)) / height / 2.0
     size = abs(float(np.log(stop.height / max(start.height, 1.0)))) / 0.35
     clothes = float(np.linalg.norm(stop.clothes - start.clothes)) / 1.0
-    return 0.35 * motion + 0.15 * min(turn, 2.0) + 0.2 * size + 0.6 * clothes
+    return 0.35 * motion + 0.25 * min(turn, 2.0) + 0.2 * size + 0.75 * clothes
 
 
 def _has_left(stop: _End, gap: float, frame_size: tuple[int, int]) -> bool:

@@ -25,7 +25,7 @@ def test_what_is_written_is_read(tmp_path: Path, size: tuple[int, int]) -> None:
 
 
 def test_an_error_leaves_no_file(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), VideoWriter(tmp_path / "clip.mp4", 25, 64, 64) as writer:  # noqa: PT012
+    with pytest.raises(RuntimeError), VideoWriter(tmp_path / "clip.mp4", 25, 64, 64) as writer:
         writer.write(np.zeros((64, 64, 3), np.uint8))
         raise RuntimeError
     assert list(tmp_path.iterdir()) == []
