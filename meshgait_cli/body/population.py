@@ -52,8 +52,8 @@ class Population:
 def sample(people: int, seed: int = 0) -> Population:
     """Sample adults in anny's own A-pose. BodyError when anny is not installed."""
     try:
-        import anny
-        from anny.shape_distribution import SimpleShapeDistribution
+        import anny  # type: ignore[import-not-found]
+        from anny.shape_distribution import SimpleShapeDistribution  # type: ignore[import-not-found]
     except ImportError as error:
         raise BodyError(
             "building the body needs the anny package: python -m pip install anny==0.6.2"
@@ -65,7 +65,7 @@ def sample(people: int, seed: int = 0) -> Population:
     model: Any = anny.Anny(rig="game_engine", topology="anny", local_changes="default").to(
         dtype=torch.float32
     )
-    ages = torch.distributions.Uniform(*(torch.tensor(age) for age in AGES))
+    ages = torch.distributions.Uniform(torch.tensor(AGES[0]), torch.tensor(AGES[1]))
     _, drawn = SimpleShapeDistribution(model, morphological_age_distribution=ages).sample(people)
     phenotypes = {label: drawn[label].float() for label in model.phenotype_labels}
     local = _local_changes(model.local_change_labels, people, seed + 1)
