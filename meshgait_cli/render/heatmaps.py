@@ -70,11 +70,13 @@ def _softmax(volumes: NDArray[np.floating], alpha: float) -> NDArray[np.float64]
 
 
 def _projection(probability: NDArray[np.float64], axis: int) -> NDArray[np.uint8]:
-    """Joints in their colours, summed along one axis of J×D×H×W, each scaled to its own peak."""
+    """Joints in their colours, summed along one axis of J×D×H×W. Each is scaled to its own peak, or to a quarter
+    of the highest one: a joint that the network cannot place stays dark."""
     flat = probability.sum(axis)
     if axis == 3:  # rows stay rows, depth runs to the right
         flat = flat.transpose(0, 2, 1)
-    flat = flat / np.maximum(flat.max((1, 2), keepdims=True), 1e-12)
+    peaks = flat.max((1, 2), keepdims=True)
+    flat = flat / np.maximum(peaks, peaks.max() / 4)
     colours = np.array([joint_colour(joint) for joint in range(JOINTS)], dtype=np.float64)
     picture = np.clip(np.einsum("jab,jc->abc", flat**1.5, colours), 0, 255).astype(np.uint8)
     size = (_TILE - 8, _TILE - 8)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..body.shade import shade
 from ..records import HEIGHT, Frame
 from ..video.encode import VideoWriter
+from .gl import Shader
 
 __all__ = ["Shown", "draw", "place_in_picture", "write_overlay"]
 
@@ -49,6 +50,7 @@ def draw(
     faces: NDArray[np.integer],
     colour: tuple[int, int, int],
     alpha: float = ALPHA,
+    shader: Shader = shade,
 ) -> None:
     """Draw a mesh (V×3 picture pixels) over an RGB image, in place; what lies outside is left out."""
     height, width = image.shape[:2]
@@ -57,7 +59,7 @@ def draw(
     if (high <= low).any():
         return
     moved = vertices - [low[0], low[1], 0]
-    layer = shade(moved, faces, high[1] - low[1], high[0] - low[0], colour, samples=1)
+    layer = shader(moved, faces, high[1] - low[1], high[0] - low[0], colour, samples=1)
     weight = layer[..., 3:].astype(np.float32) * (alpha / 255)
     patch = image[low[1] : high[1], low[0] : high[0]]
     patch[:] = np.round(patch * (1 - weight) + layer[..., :3] * weight).astype(np.uint8)
@@ -70,6 +72,7 @@ def write_overlay(
     fps: float,
     people: list[Shown],
     progress: Callable[[int], None] | None = None,
+    shader: Shader = shade,
 ) -> int:
     """Draw the people over a video's frames into an .mp4; size: (width, height) of the frames.
 
@@ -97,7 +100,7 @@ def write_overlay(
                 drawn += 1
             for person, row in sorted(here, key=lambda item: -float(item[0].transform[item[1], 0])):
                 vertices = place_in_picture(person.vertices_at(row), person.transform[row])
-                draw(image, vertices * shrink, person.faces, person.colour)
+                draw(image, vertices * shrink, person.faces, person.colour, shader=shader)
             writer.write(image)
             if progress:
                 progress(frame.index + 1)

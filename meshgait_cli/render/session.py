@@ -193,6 +193,7 @@ def _pictures(walker: _Walker, out: Path, settings: RenderSettings, embedder: Em
 def _overlay(result: Result, walkers: list[_Walker], source: Path, path: Path, say: Progress) -> Path:
     from ..pipeline import Step
     from ..video.decode import open_video
+    from .gl import shader
     from .overlay import Shown, write_overlay
 
     people = [
@@ -206,7 +207,7 @@ def _overlay(result: Result, walkers: list[_Walker], source: Path, path: Path, s
         for walker in walkers
     ]
     total = result.manifest.video.frames
-    with open_video(source) as reader:
+    with open_video(source) as reader, shader() as drawing:
         drawn = write_overlay(
             path,
             (frame for frame in reader if frame.index < total),
@@ -214,6 +215,7 @@ def _overlay(result: Result, walkers: list[_Walker], source: Path, path: Path, s
             reader.info.fps,
             people,
             lambda done: say(Step("render", done, total)),
+            drawing,
         )
     if not drawn:
         raise RenderError(f"{source} is not the video of this result: none of its frames has anybody in it")
