@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,137 +13,188 @@ from torch import Tensor
 from ..body import open_body
 from ..device import resolve_device
 from ..errors import RenderError, SilhouetteError
-from ..records import BodySequence, GaitEmbedding, SilhouetteSequence
+from ..records import HEIGHT, WIDTH, BodySequence, GaitEmbedding, SilhouetteSequence
 from .checkpoint import load
 from .decode import JOINTS, locate
 
 __all__ = ["MAX_FRAMES", "Embedder", "skin"]
 
-MAX_FRAMES = 720  # silhouettes in one pass; longer sequences are cut and pooled
-_DECODE_BATCH = 32  # frames decoded at once: 88 volumes of 16³ are 1.4 MB a frame
+MAX_FRAMES = 720  # silhouettes in one pass, as gait benchmarks limit it; more are cut and pooled
+_DECODED = 32  # frames decoded at once: 88 volumes of 16³ are 1.4 MB a frame, a mesh 80 kB
+
+Points = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
 
 
 class Embedder:
-    """A network and a device.
+    """A network on a device.
 
-    model: a variant's name, a checkpoint's path, or None for the default. device: auto, cpu, cuda, cuda:N.
-    mirror: embed the mirrored walker as well and take the mean, which halves the influence of which way
-    somebody walks.
+    model: a variant's name, a checkpoint's path, or None for the default. device: "auto", "cpu", "cuda",
+    "cuda:N" or a torch.device. mirror: embed the mirrored walker as well and take the mean, which halves
+    the influence of which way somebody walks, for twice the time. max_frames: silhouettes in one pass,
+    padding counted; the context of a cut comes on top.
+
+    model_id, trained and card say what the network is. Raises what `checkpoint.load` and
+    `resolve_device` raise.
     """
 
     def __init__(
-        self, model: str | Path | None = None, device: str | torch.device = "auto", mirror: bool = True
+        self,
+        model: str | Path | None = None,
+        device: str | torch.device = "auto",
+        mirror: bool = True,
+        *,
+        max_frames: int = MAX_FRAMES,
     ) -> None:
+        if max_frames < 1:
+            raise ValueError("max_frames must be 1 or more")
         self.device = device if isinstance(device, torch.device) else resolve_device(device)
-        loaded = load(model, self.device)
-        self.network, self.model_id, self.trained, self.card = (
-            loaded.network, loaded.id, loaded.trained, loaded.card,
-        )  # fmt: skip
-        self.mirror = mirror
+        self.loaded = load(model, self.device)
+        self.network = self.loaded.network
+        self.mirror, self.max_frames = mirror, max_frames
+        self.model_id, self.trained, self.card = self.loaded.id, self.loaded.trained, self.loaded.card
 
-    @torch.inference_mode()
     def embed(
         self,
         sequences: Sequence[SilhouetteSequence],
         progress: Callable[[int, int], None] | None = None,
     ) -> list[GaitEmbedding]:
-        """One embedding a sequence, in order. SilhouetteError for an empty sequence."""
+        """One embedding for each sequence, in order; sequences of any length, one frame or more.
+
+        progress: called with the number done and the number there are. Raises SilhouetteError for a
+        sequence without silhouettes.
+        """
         for sequence in sequences:
-            if not len(sequence):
-                raise SilhouetteError(f"{sequence.name or 'a sequence'} has no silhouettes")
+            _refuse_empty(sequence)
         done: dict[int, GaitEmbedding] = {}
-        for group in _groups([len(sequence) for sequence in sequences]):
+        for group in _groups([len(sequence) for sequence in sequences], self.max_frames):
             values = self._embed_group([sequences[index].cropped for index in group])
             for index, value in zip(group, values, strict=True):
                 done[index] = GaitEmbedding(value, self.model_id, self.trained, len(sequences[index]))
-            if progress:
+            if progress is not None:
                 progress(len(done), len(sequences))
         return [done[index] for index in range(len(sequences))]
 
-    def _embed_group(self, sequences: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """B×parts×dim for sequences that fit into one pass together, or for one that is longer."""
-        batch, lengths = self._batch(sequences)
-        embedding = self._embed_batch(batch, lengths)
-        if self.mirror:
-            embedding = (embedding + self._embed_batch(batch.flip(-1), lengths)) / 2
-        return embedding.float().cpu().numpy()
-
-    def _batch(self, sequences: list[NDArray[np.uint8]]) -> tuple[Tensor, Tensor]:
-        lengths = torch.tensor([len(sequence) for sequence in sequences])
-        batch = torch.zeros(len(sequences), int(lengths.max()), *sequences[0].shape[1:])
-        for row, sequence in zip(batch, sequences, strict=True):
-            row[: len(sequence)] = torch.from_numpy(np.ascontiguousarray(sequence)) / 255
-        return batch, lengths
-
-    def _embed_batch(self, batch: Tensor, lengths: Tensor) -> Tensor:
-        """Temporal pooling is a maximum, so a long sequence is pooled window by window. Each window
-        comes with as many frames of context as the temporal layers see: the result is the same."""
-        frames, context = batch.shape[1], self.network.radius
-        if frames <= MAX_FRAMES:
-            return self.network.embed(batch.to(self.device), lengths.to(self.device))
-        windows = []
-        for start in range(0, frames, MAX_FRAMES - 2 * context):
-            stop = min(start + MAX_FRAMES - 2 * context, frames)
-            low, high = max(0, start - context), min(frames, stop + context)
-            part = batch[:, low:high].to(self.device)
-            windows.append(self.network.pool(part, window=(start - low, stop - low)))
-        merged = tuple(torch.stack(branch).amax(0) for branch in zip(*windows, strict=True))
-        return self.network.project(merged)
-
-    @torch.inference_mode()
     def volumes(self, sequence: SilhouetteSequence) -> NDArray[np.float32]:
-        """T×88×D×D×D heatmap volumes, before the softmax. RenderError for a 2-D-only network."""
-        return np.concatenate([volumes.cpu().numpy() for volumes in self._volumes(sequence)])
+        """T×88×D×H×W, unnormalised; 1.4 MB a frame where D is 16. Raises RenderError without a 3-D branch."""
+        return np.concatenate([each.float().cpu().numpy() for each in self._volumes(sequence)])
 
-    def _volumes(self, sequence: SilhouetteSequence) -> list[Tensor]:
+    def points(self, sequence: SilhouetteSequence) -> Points:
+        """Joints T×24×3 and markers T×64×3 in silhouette units, confidences T×88: a body without skin.
+
+        Raises RenderError without a 3-D branch, SilhouetteError for an empty sequence.
+        """
+        places: list[NDArray[np.float32]] = []
+        trust: list[NDArray[np.float32]] = []
+        with torch.inference_mode():
+            for volumes in self._volumes(sequence):
+                positions, confidences = locate(volumes, self.loaded.config.alpha)
+                places.append(positions.cpu().numpy())
+                trust.append(confidences.cpu().numpy())
+        found = np.concatenate(places)
+        return found[:, :JOINTS], found[:, JOINTS:], np.concatenate(trust)
+
+    def reconstruct(self, sequence: SilhouetteSequence) -> BodySequence:
+        """The open body as the network sees it, T×6890 vertices in silhouette units, not smoothed.
+
+        Raises RenderError without a 3-D branch, SilhouetteError for an empty sequence.
+        """
+        if self.loaded.config.mesh_decoder == "linear":
+            joints, markers, _ = self.points(sequence)
+            return skin(joints, markers)
+        return self._decode(sequence)
+
+    def _decode(self, sequence: SilhouetteSequence) -> BodySequence:
+        """With the decoder that the checkpoint brings, built on first use."""
+        self._need_volumes()
+        if self.network.decoder is None:
+            self.loaded.build_decoder(torch.tensor(open_body.marker_decoder(), device=self.device))
+        decoder = self.network.decoder
+        assert decoder is not None
+        parts: list[tuple[NDArray[np.float32], ...]] = []
+        with torch.inference_mode():
+            for volumes in self._volumes(sequence):
+                body = decoder(volumes)
+                parts.append(tuple(x.cpu().numpy() for x in (body.joints, body.markers, body.vertices)))
+        joints, markers, vertices = (np.concatenate(each) for each in zip(*parts, strict=True))
+        return BodySequence(joints, markers, vertices, _faces())
+
+    def _need_volumes(self) -> None:
         if self.network.heatmaps is None:
             raise RenderError(
                 f"{self.model_id} has no 3-D branch, so it sees no body: choose another --model"
             )
-        return [self.network.volumes(x) for x in self._frames(sequence)]
 
-    def _frames(self, sequence: SilhouetteSequence) -> list[Tensor]:
+    def _volumes(self, sequence: SilhouetteSequence) -> Iterator[Tensor]:
+        self._need_volumes()
+        _refuse_empty(sequence)
         whole = sequence.cropped
-        return [
-            torch.from_numpy(np.ascontiguousarray(whole[s : s + _DECODE_BATCH])[None]).to(self.device) / 255
-            for s in range(0, len(whole), _DECODE_BATCH)
-        ]
+        for start in range(0, len(whole), _DECODED):
+            with torch.inference_mode():
+                yield self.network.volumes(self._tensor(whole[start : start + _DECODED])[None])
 
-    @torch.inference_mode()
-    def points(
-        self, sequence: SilhouetteSequence
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-        """Joints T×24×3, markers T×64×3 (silhouette units) and confidences T×88: the body without its skin.
+    def _tensor(self, silhouettes: NDArray[np.uint8]) -> Tensor:
+        """Floats 0-1 on the device."""
+        return torch.from_numpy(np.ascontiguousarray(silhouettes)).to(self.device).float() / 255.0
 
-        RenderError for a 2-D-only network.
-        """
-        found, sure = [], []
-        for frames in self._frames(sequence):
-            positions, confidence = locate(self.network.volumes(frames), self.network.config.alpha)
-            found.append(positions.cpu().numpy())
-            sure.append(confidence.cpu().numpy())
-        points = np.concatenate(found)
-        return points[:, :JOINTS], points[:, JOINTS:], np.concatenate(sure)
+    def _embed_group(self, group: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """B×16×dim for sequences that fit into one pass together, or for one that is longer."""
+        with torch.inference_mode():
+            values = self._embed_once(group)
+            if self.mirror:
+                values = (values + self._embed_once([each[:, :, ::-1] for each in group])) / 2
+        return values.float().cpu().numpy()
 
-    def reconstruct(self, sequence: SilhouetteSequence) -> BodySequence:
-        """The open body that the network sees, T×6890 vertices, in silhouette units."""
-        joints, markers, _ = self.points(sequence)
-        return skin(joints, markers)
+    def _embed_once(self, group: list[NDArray[np.uint8]]) -> Tensor:
+        if len(group) == 1 and len(group[0]) > self.max_frames:
+            return self._embed_long(group[0])
+        lengths = torch.tensor([len(each) for each in group])
+        if bool((lengths == lengths[0]).all()):
+            return self.network.embed(self._tensor(np.stack(group)))
+        batch = np.zeros((len(group), int(lengths.max()), HEIGHT, WIDTH), np.uint8)
+        for row, each in zip(batch, group, strict=True):
+            row[: len(each)] = each
+        return self.network.embed(self._tensor(batch), lengths.to(self.device))
+
+    def _embed_long(self, whole: NDArray[np.uint8]) -> Tensor:
+        """Window by window. Each has as many frames of context as the network looks around itself, so
+        the maximum over windows is exactly what one pass over everything would pool."""
+        radius = self.network.radius
+        pooled: tuple[Tensor, ...] | None = None
+        for start in range(0, len(whole), self.max_frames):
+            stop = min(start + self.max_frames, len(whole))
+            left, right = max(0, start - radius), min(len(whole), stop + radius)
+            window = (start - left, stop - left)
+            maps = self.network.pool(self._tensor(whole[left:right])[None], window=window)
+            pooled = maps if pooled is None else tuple(map(torch.maximum, pooled, maps))
+        assert pooled is not None
+        return self.network.project(pooled)
 
 
 def skin(joints: NDArray[np.float32], markers: NDArray[np.float32]) -> BodySequence:
-    """The open body's mesh for T×64×3 markers: mesh = A·P."""
-    matrix = np.asarray(open_body.marker_decoder())
+    """The open body's mesh for joints T×24×3 and markers T×64×3: mesh = A·P, A the body's own."""
+    matrix = open_body.marker_decoder()
     vertices = np.einsum("tmc,mv->tvc", markers, matrix, optimize=True).astype(np.float32)
-    return BodySequence(joints, markers, vertices, np.asarray(open_body.load().faces, dtype=np.int32))
+    return BodySequence(joints, markers, vertices, _faces())
 
 
-def _groups(lengths: list[int]) -> list[list[int]]:
-    """Sequence numbers in batches of at most MAX_FRAMES frames, padding counted, like lengths together."""
-    groups: list[list[int]] = []
-    for index in sorted(range(len(lengths)), key=lambda i: lengths[i]):
-        if groups and lengths[index] * (len(groups[-1]) + 1) <= MAX_FRAMES:
-            groups[-1].append(index)
-        else:
-            groups.append([index])
-    return groups
+def _faces() -> NDArray[np.int32]:
+    return np.asarray(open_body.load().faces, dtype=np.int32)
+
+
+def _refuse_empty(sequence: SilhouetteSequence) -> None:
+    if not len(sequence):
+        raise SilhouetteError(f"{sequence.name or 'a sequence'} has no silhouettes to embed")
+
+
+def _groups(lengths: list[int], limit: int) -> Iterator[list[int]]:
+    """Numbers of sequences that fit into `limit` frames together, like lengths side by side: padding is
+    to the longest, and a longer sequence is alone."""
+    group: list[int] = []
+    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
+        # In rising order the next is the longest, so it decides how far all of them are padded.
+        if group and lengths[index] * (len(group) + 1) > limit:
+            yield group
+            group = []
+        group.append(index)
+    if group:
+        yield group

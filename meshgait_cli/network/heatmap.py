@@ -89,6 +89,7 @@ class HeatmapEstimator(nn.Module):
         # channels-last volumes already, and the convolutions behind need no copy.
         self.to_volumes = nn.Conv2d(width, size * points, 1)
         nn.init.normal_(self.to_volumes.weight, std=0.01)
+        assert self.to_volumes.bias is not None
         nn.init.zeros_(self.to_volumes.bias)
 
     def maps(self, silhouettes: Tensor) -> Tensor:

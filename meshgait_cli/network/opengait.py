@@ -73,8 +73,8 @@ def _config(state: dict[str, Tensor]) -> ModelConfig:
         found = {
             int(m.group(1)): name for name in names if (m := pattern.match(name)) and state[name].ndim >= 4
         }
-        if not found:
-            raise WeightsError(f"no DeepGaitV2 checkpoint: it has no layer{stage}")
+        if 0 not in found:
+            raise WeightsError(f"no DeepGaitV2 checkpoint: layer{stage} has no first block")
         layers.append(max(found) + 1)
         channels.append(int(state[found[0]].shape[0]))
     kernel = next(
