@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["shade", "vertex_normals"]
+__all__ = ["AMBIENT", "HALFWAY", "LIGHT", "shade", "vertex_normals"]
 
 Floats = NDArray[np.floating]
 
-_LIGHT = np.array([-0.35, -0.55, -0.76])  # where the light is: left, above, in front
-_HALFWAY = np.array([-0.35, -0.55, -1.76]) / np.linalg.norm([-0.35, -0.55, -1.76])  # light and viewer
-_AMBIENT = 0.32
+LIGHT = np.array([-0.35, -0.55, -0.76])  # where the light is: left, above, in front
+HALFWAY = np.array([-0.35, -0.55, -1.76]) / np.linalg.norm([-0.35, -0.55, -1.76])  # light and viewer
+AMBIENT = 0.32
 
 
 def vertex_normals(vertices: Floats, faces: NDArray[np.integer]) -> NDArray[np.float64]:
@@ -126,9 +126,9 @@ def _draw(
 
 def _lit(normal: Floats, colour: tuple[int, int, int]) -> Floats:
     """Half-Lambert light from the upper left, a little sheen, and a darker rim that sets the body off."""
-    towards = normal @ _LIGHT
+    towards = normal @ LIGHT
     diffuse = (0.5 + 0.5 * towards.clip(-1, 1)) ** 1.6
     rim = (1 - np.abs(normal[:, 2])) ** 3
-    sheen = 0.22 * (normal @ _HALFWAY).clip(0) ** 24
+    sheen = 0.22 * (normal @ HALFWAY).clip(0) ** 24
     base = np.array(colour, dtype=np.float64)[None]
-    return base * (_AMBIENT + (1 - _AMBIENT) * diffuse - 0.25 * rim)[:, None].clip(0.1) + 255 * sheen[:, None]
+    return base * (AMBIENT + (1 - AMBIENT) * diffuse - 0.25 * rim)[:, None].clip(0.1) + 255 * sheen[:, None]
