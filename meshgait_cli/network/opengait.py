@@ -55,6 +55,8 @@ def convert(state: dict[str, Tensor]) -> MeshGait:
             raise WeightsError(
                 f"no DeepGaitV2 checkpoint: {theirs} is {tuple(tensor.shape)}, not {tuple(value.shape)}"
             )
+        if not bool(torch.isfinite(tensor).all()):
+            raise WeightsError(f"damaged DeepGaitV2 checkpoint: {theirs} is not finite")
         fitted[ours] = tensor.reshape(value.shape).to(value.dtype)
         used.add(theirs)
     surplus = next((name for name in state if name not in used and not name.startswith("BNNecks.")), None)
