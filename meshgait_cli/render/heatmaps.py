@@ -70,8 +70,8 @@ def _softmax(volumes: NDArray[np.floating], alpha: float) -> NDArray[np.float64]
 
 
 def _projection(probability: NDArray[np.float64], axis: int) -> NDArray[np.uint8]:
-    """Joints in their colours, summed along one axis of J×D×H×W. Each is scaled to its own peak, or to a quarter
-    of the highest one: a joint that the network cannot place stays dark."""
+    """Joints in their colours, summed along one axis of J×D×H×W. Each is scaled to its own peak, or to a
+    quarter of the highest one: a joint that the network cannot place stays dark."""
     flat = probability.sum(axis)
     if axis == 3:  # rows stay rows, depth runs to the right
         flat = flat.transpose(0, 2, 1)
