@@ -9,6 +9,7 @@ Batch `step` of a seed is always the same one, so a resumed run goes on as if it
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from ..synth.corpus import Corpus
 from .losses import MIRROR
+from .traits import traits
 
 __all__ = ["Batch", "Batches"]
 
@@ -25,11 +27,13 @@ SHIFT = 2  # columns by which a silhouette may stand off centre
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """silhouettes: B×T×64×44 floats 0-1. points: B×T×88×3 in silhouette units. labels: B class numbers."""
+    """silhouettes: B×T×64×44 floats 0-1. points: B×T×88×3 in silhouette units. labels: B class numbers.
+    traits: B×TRAITS, see `traits.traits`."""
 
     silhouettes: Tensor
     points: Tensor
     labels: Tensor
+    traits: Tensor
 
 
 class Batches:
@@ -41,6 +45,14 @@ class Batches:
         self.identities = np.unique(identities)
         self.rows = [np.flatnonzero(identities == identity) for identity in self.identities]
         self.people = min(people, len(self.identities))
+        self.traits = traits(corpus.manifest["seed"], self.identities)
+
+    def longer(self, frames: int) -> Batches:
+        """The same people in longer sequences, and so many fewer of them that a batch costs the same."""
+        other = copy(self)
+        other.frames = frames
+        other.people = max(2, min(self.people, round(self.people * self.frames / frames)))
+        return other
 
     @property
     def classes(self) -> int:
@@ -61,6 +73,7 @@ class Batches:
             torch.from_numpy(np.stack(silhouettes)).float() / 255,
             torch.from_numpy(np.stack(points)).float(),
             torch.from_numpy(np.repeat(chosen, self.each)).long(),
+            torch.from_numpy(np.repeat(self.traits[chosen], self.each, axis=0)),
         )
 
     def _sequence(self, row: int, leftwards: bool, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -72,7 +85,7 @@ class Batches:
         frames = np.minimum(start + stride * np.arange(self.frames), length - 1)
         view = np.asarray(self.corpus.silhouettes[row])[frames]
         truth = np.asarray(self.corpus.points[row])[frames].astype(np.float32)
-        walks_left = 180 < float(self.corpus.labels["azimuth"][row]) % 360
+        walks_left = float(self.corpus.labels["azimuth"][row]) % 360 > 180
         if walks_left != leftwards:  # a person and their mirror image are one person
             view, truth = view[..., ::-1], truth[:, list(MIRROR)] * np.array([-1, 1, 1], np.float32)
         shift = int(rng.integers(-SHIFT, SHIFT + 1))

@@ -24,6 +24,7 @@ from ..network.meshgait import MeshGait
 from .batches import Batch, Batches
 from .losses import body_loss, contrast_loss, cross_entropy, part_distances, triplet_loss
 from .recipes import Recipe
+from .traits import TRAITS
 
 __all__ = ["STATE_FILE", "Run", "channels_last", "learning_rate", "step_losses"]
 
@@ -49,8 +50,13 @@ def learning_rate(recipe: Recipe, step: int, share: float) -> float:
     )
 
 
-def step_losses(model: MeshGait, batch: Batch, recipe: Recipe, step: int, share: float) -> dict[str, Tensor]:
-    """Each loss that the recipe asks for, times its weight; their sum is what is minimised."""
+def step_losses(
+    model: MeshGait, teller: nn.Module, batch: Batch, recipe: Recipe, step: int, share: float
+) -> dict[str, Tensor]:
+    """Each loss that the recipe asks for, times its weight; their sum is what is minimised.
+
+    teller: features to traits.
+    """
     device = next(model.parameters()).device
     silhouettes, labels = batch.silhouettes.to(device), batch.labels.to(device)
     body = model.decoder is not None and (recipe.joints > 0 or recipe.markers > 0)
@@ -78,6 +84,10 @@ def step_losses(model: MeshGait, batch: Batch, recipe: Recipe, step: int, share:
         losses["triplet"] = recipe.triplet * triplet_loss(distances, labels, recipe.margin)
     if recipe.classes and share >= recipe.classes_from and out.logits is not None:
         losses["classes"] = recipe.classes * cross_entropy(out.logits, labels, CE_SCALE)
+    if recipe.traits:
+        # Back at unit spread, which is what a linear layer expects.
+        told = teller(features.flatten(1) * embedding.shape[2] ** 0.5)
+        losses["traits"] = recipe.traits * nn.functional.smooth_l1_loss(told, batch.traits.to(device))
     if body and out.reconstruction is not None:
         found = torch.cat([out.reconstruction.joints, out.reconstruction.markers], dim=1)
         joints, markers = body_loss(found, batch.points.to(device).flatten(0, 1)[chosen])
@@ -91,9 +101,12 @@ class Run:
     def __init__(self, model: MeshGait, batches: Batches, recipe: Recipe, folder: Path) -> None:
         self.model, self.batches, self.recipe, self.folder = model, batches, recipe, folder
         channels_last(model)
-        self.optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.rate, weight_decay=recipe.decay)
+        self.longer = batches.longer(recipe.late_frames)
+        self.teller = nn.Linear(model.fcs.weight.shape[0] * model.fcs.weight.shape[2], TRAITS)
+        self.parameters = [*model.parameters(), *self.teller.parameters()]
+        self.optimiser = torch.optim.AdamW(self.parameters, lr=recipe.rate, weight_decay=recipe.decay)
         self.average = {key: value.detach().clone() for key, value in model.state_dict().items()}
-        self.step, self.seconds = 0, 0.0
+        self.step, self.seconds, self.began = 0, 0.0, ""
         folder.mkdir(parents=True, exist_ok=True)
 
     def resume(self) -> bool:
@@ -105,10 +118,26 @@ class Run:
         if state["recipe"] != asdict(self.recipe):
             raise MeshgaitError(f"{path} was made by another recipe: choose another folder, or remove it")
         self.model.load_state_dict(state["model"])
+        self.teller.load_state_dict(state["teller"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.average = state["average"]
-        self.step, self.seconds = state["step"], state["seconds"]
+        self.step, self.seconds, self.began = state["step"], state["seconds"], state["began"]
         return True
+
+    def start_from(self, folder: Path) -> None:
+        """Begin with another run's averaged weights; a classifier for other people is left out."""
+        state = torch.load(folder / STATE_FILE, map_location="cpu", weights_only=True)
+        own = self.model.state_dict()
+        for key, value in state["average"].items():
+            if key in own and own[key].shape == value.shape:
+                own[key] = value
+        self.model.load_state_dict(own)
+        self.average = {key: value.detach().clone() for key, value in own.items()}
+        self.began = (
+            f"{state['step']} steps, {state['seconds'] / 60:.1f} minutes; {state.get('began', '')}".rstrip(
+                "; "
+            )
+        )
 
     def save(self) -> None:
         """Write the checkpoint aside and move it into place."""
@@ -116,10 +145,12 @@ class Run:
         aside = path.with_suffix(".tmp")
         state = {
             "model": self.model.state_dict(),
+            "teller": self.teller.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "average": self.average,
             "step": self.step,
             "seconds": self.seconds,
+            "began": self.began,
             "recipe": asdict(self.recipe),
         }
         torch.save(state, aside)
@@ -131,14 +162,15 @@ class Run:
         rate = learning_rate(self.recipe, self.step, share)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        losses = step_losses(self.model, self.batches[self.step], self.recipe, self.step, share)
+        batches = self.longer if share >= self.recipe.late_from else self.batches
+        losses = step_losses(self.model, self.teller, batches[self.step], self.recipe, self.step, share)
         total = torch.stack(list(losses.values())).sum()
         if not torch.isfinite(total.detach()):
             worst = ", ".join(f"{key} {value.item():.3g}" for key, value in losses.items())
             raise MeshgaitError(f"training diverged at step {self.step} ({worst}): lower the recipe's rate")
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.clip)
+        nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip)
         self.optimiser.step()
         self.step += 1
         self._average()

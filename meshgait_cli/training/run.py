@@ -24,7 +24,7 @@ def build(config: ModelConfig, recipe: Recipe, classes: int, seed: int) -> MeshG
     """A fresh network for training; its decoder gives joints and markers."""
     torch.manual_seed(seed)
     body = config.fusion != "silhouette" and (recipe.joints > 0 or recipe.markers > 0)
-    return MeshGait(config, classes=classes, with_decoder=body)
+    return MeshGait(config, classes=classes if recipe.classes else 1, with_decoder=body)
 
 
 @torch.no_grad()
@@ -39,11 +39,9 @@ def fold_norm(model: MeshGait) -> None:
     weight.mul_((norm.weight / spread).view(weight.shape[0], 1, weight.shape[2]))
 
 
-def averaged(
-    config: ModelConfig, average: dict[str, Tensor], classes: int, decoder: bool = False
-) -> MeshGait:
+def averaged(config: ModelConfig, average: dict[str, Tensor], decoder: bool = False) -> MeshGait:
     """The network that recognition uses: averaged weights, norm folded in, without necks."""
-    model = MeshGait(config, classes=classes, with_decoder=decoder)
+    model = MeshGait(config, classes=average["necks.weight"].shape[2], with_decoder=decoder)
     model.load_state_dict(average)
     fold_norm(model)
     model.necks = None
@@ -67,13 +65,18 @@ def train(
     *,
     benchmark: Corpus | None = None,
     seed: int = 0,
+    start_from: Path | None = None,
     look_every: float = 480.0,
     log: Log | None = None,
 ) -> tuple[MeshGait, dict[str, Any]]:
-    """Train in the folder `out`, or resume there; returns the finished network and what was measured."""
+    """Train in the folder `out`, or resume there; returns the finished network and what was measured.
+
+    start_from: another run's folder, whose averaged weights a new run begins with.
+    """
     batches = Batches(corpus, recipe.people, recipe.each, recipe.frames, seed)
     run = Run(build(config, recipe, batches.classes, seed), batches, recipe, out)
-    run.resume()
+    if not run.resume() and start_from is not None:
+        run.start_from(start_from)
     body = run.model.decoder is not None
 
     def look() -> dict[str, Any]:
@@ -81,11 +84,11 @@ def train(
         # Every third person: a look need not be exact.
         people = np.unique(benchmark.labels["identity"])[::3]
         rows = np.flatnonzero(np.isin(benchmark.labels["identity"], people))
-        model = averaged(config, run.average, batches.classes, body)
+        model = averaged(config, run.average, body)
         return rank_one(embed_all(model, benchmark.silhouettes[rows]), benchmark.labels[rows])
 
     run.train(minutes, look=look if benchmark is not None else None, look_every=look_every, log=log)
-    model = averaged(config, run.average, batches.classes, body)
+    model = averaged(config, run.average, body)
     about: dict[str, Any] = {
         "recipe": asdict(recipe),
         "corpus": corpus.manifest,
@@ -93,6 +96,7 @@ def train(
         "minutes": round(run.seconds / 60, 1),
         "steps": run.step,
         "seed": seed,
+        "started_from": run.began,
     }
     if benchmark is not None:
         about["heldout"] = measure(model, benchmark)

@@ -28,7 +28,17 @@ TINY = ModelConfig(
     embedding_dim=8,
 )
 RECIPE = replace(
-    recipes.find("meshgait-s"), people=4, each=3, frames=4, warmup=2, rate=1e-2, classes_from=0.0, bf16=False
+    recipes.find("meshgait-s"),
+    people=4,
+    each=3,
+    frames=4,
+    late_frames=6,
+    triplet=0.5,
+    classes=0.1,
+    warmup=2,
+    rate=1e-2,
+    classes_from=0.0,
+    bf16=False,
 )
 
 
@@ -123,6 +133,17 @@ def test_a_run_stops_when_its_time_is_used_and_leaves_a_checkpoint(corpus, tmp_p
     assert again.step == run.step  # no time is left
 
 
+def test_a_new_run_may_begin_with_anothers_weights(corpus, tmp_path):
+    first = _run(corpus, tmp_path / "first")
+    first.advance(0.1)
+    first.save()
+    second = _run(corpus, tmp_path / "second")
+    second.start_from(tmp_path / "first")
+    assert torch.equal(second.model.state_dict()["fcs.weight"], first.average["fcs.weight"])
+    assert second.step == 0
+    assert second.began.startswith("1 steps")
+
+
 def test_another_recipes_checkpoint_is_refused(corpus, tmp_path):
     run = _run(corpus, tmp_path)
     run.save()
@@ -156,7 +177,7 @@ def test_the_exported_embedding_has_the_distances_that_were_trained(corpus, tmp_
 def test_the_finished_network_has_no_training_heads(corpus, tmp_path):
     run = _run(corpus, tmp_path)
     run.advance(0.0)
-    model = averaged(TINY, run.average, run.batches.classes)
+    model = averaged(TINY, run.average)
     assert isinstance(model, MeshGait)
     assert model.necks is None
     assert not model.training
@@ -168,7 +189,7 @@ def test_export_is_loaded_as_trained_with_its_card(corpus, tmp_path):
 
     run = _run(corpus, tmp_path)
     run.advance(0.0)
-    model = averaged(TINY, run.average, run.batches.classes)
+    model = averaged(TINY, run.average)
     loaded = load(export(model, {"steps": 1}, tmp_path / "tiny.safetensors"))
     assert loaded.trained
     assert loaded.card["steps"] == 1
