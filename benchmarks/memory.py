@@ -2,8 +2,9 @@
 
     python benchmarks/memory.py [--minutes 1 10] [--fps 4]
 
-Loops the demo's clip to the wanted length (few frames a second, so that it ends today: memory grows with frames and
-people, if at all, not with seconds), extracts each in a fresh process, and writes benchmarks/results/memory.json.
+Loops the demo's clip to the wanted length (few frames a second, so that it ends today: memory grows with
+frames and people, if at all, not with seconds), extracts each in a fresh process, and writes
+benchmarks/results/memory.json.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     python benchmarks/stages.py [VIDEO] [--repeat 3]
 
-Prints a table of medians and writes benchmarks/results/stages.json. The models are loaded, and run once, before
-the clock starts.
+Prints a table of medians and writes benchmarks/results/stages.json. The models are loaded, and run once,
+before the clock starts.
 """
 
 from __future__ import annotations

@@ -115,9 +115,9 @@ def _member(archive: Path, pattern: str) -> Iterator[IO[bytes]]:
     with tarfile.open(archive) as tarball:
         for info in tarball:
             if info.isfile() and fnmatch.fnmatch(info.name, pattern):
-                file = tarball.extractfile(info)
-                assert file is not None
-                yield file
+                inside = tarball.extractfile(info)
+                assert inside is not None
+                yield inside
                 return
     raise SourceError(f"{archive.name} does not hold {pattern}")
 

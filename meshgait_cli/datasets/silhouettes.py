@@ -144,7 +144,11 @@ def _own(held: dict[str, NDArray], path: Path) -> SilhouetteSequence:
         keep = np.ones_like(keep)
     try:
         return SilhouetteSequence(
-            *(held[name][keep] for name in ("silhouettes", "frames", "times", "transform")), name=path.stem
+            silhouettes=held["silhouettes"][keep],
+            frames=held["frames"][keep],
+            times=held["times"][keep],
+            transform=held["transform"][keep],
+            name=path.stem,
         )
     except (ValueError, IndexError) as error:
         raise SilhouetteError(f"{path} is damaged: {_first_line(error)}") from error

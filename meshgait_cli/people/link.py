@@ -170,11 +170,11 @@ def _settle(cost: NDArray[np.float64]) -> dict[int, int]:
     taken = set(chosen.values())
     doubtful: set[int] = set()
     for i, j in chosen.items():
-        for k in np.flatnonzero(possible[i]):
+        for k in np.flatnonzero(possible[i]).tolist():
             if k not in taken and cost[i, k] < cost[i, j] + MARGIN:
                 doubtful.add(i)
-        for k in np.flatnonzero(possible[:, j]):
-            if int(k) not in chosen and cost[k, j] < cost[i, j] + MARGIN:
+        for k in np.flatnonzero(possible[:, j]).tolist():
+            if k not in chosen and cost[k, j] < cost[i, j] + MARGIN:
                 doubtful.add(i)
         for k, other in chosen.items():
             if k > i and possible[i, other] and possible[k, j]:
