@@ -31,7 +31,7 @@ MAX_OVERLAP = 0.5  # of the person's box inside another's: whose legs they are c
 OVERLAPPED = 0.2  # from here a frame counts in overlap_fraction
 MASS_RANGE = (0.65, 1.5)  # of the track's median: a silhouette outside has lost, or gained, a part
 MIN_SILHOUETTES = 15
-MIN_CYCLES = 1.0  # full gait cycles, two steps each
+MIN_CYCLES = 1.5  # gait cycles, two steps each: fewer can be a turn and a shift of weight
 MOSTLY = 0.3  # share of frames from which a fault is named among the reasons
 
 CHUNK = 1024  # silhouettes read at a time, which may be mapped from disk
@@ -165,11 +165,11 @@ def track_quality(
             f"stands or does not walk (walking in {int(gait.walking.sum())} of {len(frames)} frames)"
         )
     elif cycles < MIN_CYCLES:
-        reasons.append(f"less than one full gait cycle seen ({cycles:.1f})")
+        reasons.append(f"less than {MIN_CYCLES:g} gait cycles seen ({cycles:.1f})")
     elif good.sum() < MIN_SILHOUETTES:
         reasons.append(f"too few silhouettes of walking: {int(good.sum())}, {MIN_SILHOUETTES} needed")
     elif seen < MIN_CYCLES:
-        reasons.append(f"less than one full gait cycle seen whole ({seen:.1f})")
+        reasons.append(f"less than {MIN_CYCLES:g} gait cycles seen whole ({seen:.1f})")
     if reasons:
         reasons += _faults(whole, cut, overlap)
     quality = TrackQuality(

@@ -154,7 +154,7 @@ def test_less_than_a_cycle_is_refused(walker: Callable[..., Any]) -> None:
     track = walker("walk", view=0, fps=60, stride_hz=0.55)
     found = track.part(track.times < 1.5).assess().quality
     assert found.silhouettes == 90
-    assert found.reasons == (f"less than one full gait cycle seen ({found.gait_cycles:.1f})",)
+    assert found.reasons == (f"less than 1.5 gait cycles seen ({found.gait_cycles:.1f})",)
 
 
 def test_a_silhouette_that_lost_half_of_the_body_is_left_out(walker: Callable[..., Any]) -> None:
