@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..body.reflection import MIRROR
 from ..synth.corpus import Corpus
-from .losses import MIRROR
 from .traits import traits
 
 __all__ = ["Batch", "Batches"]

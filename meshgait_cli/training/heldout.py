@@ -16,13 +16,18 @@ __all__ = ["body_error", "embed_all", "energy_images", "rank_one"]
 
 
 @torch.no_grad()
-def embed_all(model: MeshGait, silhouettes: NDArray[np.uint8], batch: int = 16) -> NDArray[np.float32]:
-    """S×T×64×44 uint8 to S×parts×dim."""
+def embed_all(
+    model: MeshGait, silhouettes: NDArray[np.uint8], batch: int = 16, mirror: bool = True
+) -> NDArray[np.float32]:
+    """S×T×64×44 uint8 to S×parts×dim. mirror: the mean with the mirror image's, as recognition has it."""
     model.eval()
     found = []
     for start in range(0, len(silhouettes), batch):
         frames = torch.from_numpy(np.array(silhouettes[start : start + batch])).float() / 255
-        found.append(model.embed(frames).float().numpy())
+        embedding = model.embed(frames)
+        if mirror:
+            embedding = (embedding + model.embed(frames.flip(-1))) / 2
+        found.append(embedding.float().numpy())
     return np.concatenate(found)
 
 

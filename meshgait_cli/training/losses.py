@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ..body.reflection import MIRROR
+
 __all__ = [
-    "MIRROR",
     "body_loss",
     "contrast_loss",
     "cross_entropy",
@@ -20,10 +21,6 @@ __all__ = [
     "reflected_points",
     "triplet_loss",
 ]
-
-_JOINT_MIRROR = (0, 2, 1, 3, 5, 4, 6, 8, 7, 9, 11, 10, 12, 14, 13, 15, 17, 16, 19, 18, 21, 20, 23, 22)
-# The 24 joints, then the 64 markers (marker i and i + 32 are a pair): whose place each takes in a mirror.
-MIRROR = (*_JOINT_MIRROR, *range(56, 88), *range(24, 56))
 
 
 def part_distances(features: Tensor) -> Tensor:

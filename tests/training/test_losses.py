@@ -7,9 +7,9 @@ import math
 import pytest
 import torch
 
+from meshgait_cli.body.reflection import MIRROR
 from meshgait_cli.synth.motion import SWAP
 from meshgait_cli.training.losses import (
-    MIRROR,
     body_loss,
     contrast_loss,
     cross_entropy,
