@@ -139,13 +139,15 @@ def _walker(
     faces: NDArray[np.int32],
     skin: Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]],
 ) -> _Walker:
+    from ..body.reflection import settle
     from .smooth import smooth
 
     sequence = result.silhouettes(track, good_only=track.usable)
     joints, markers, _ = embedder.points(sequence)
-    return _Walker(
-        track, sequence, smooth(joints, sequence.times), smooth(markers, sequence.times), faces, skin
-    )
+    # A silhouette alone does not tell left from right, near from far; the person's motion does.
+    points, _ = settle(np.concatenate([joints, markers], axis=1))
+    points = smooth(points, sequence.times)
+    return _Walker(track, sequence, points[:, : joints.shape[1]], points[:, joints.shape[1] :], faces, skin)
 
 
 def _pictures(walker: _Walker, out: Path, settings: RenderSettings, embedder: Embedder) -> dict[str, Path]:

@@ -76,7 +76,7 @@ def test_nothing_gives_nothing(tiny):
     assert Embedder(tiny, "cpu").embed([]) == []
 
 
-@pytest.mark.parametrize("blocks", ["2d", "p3d", "3d"])
+@pytest.mark.parametrize("blocks", ["2d", "p3d", pytest.param("3d", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("mirror", [False, True])
 def test_a_long_sequence_cut_into_windows_is_as_if_it_were_not(tmp_path, blocks, mirror):
     path = _checkpoint(tmp_path, blocks=blocks)

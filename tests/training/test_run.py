@@ -96,6 +96,7 @@ def test_the_schedule_warms_up_and_ends_near_nought():
     assert learning_rate(RECIPE, 0, 0.0) == RECIPE.rate / RECIPE.warmup
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss(corpus, tmp_path):
     run = _run(corpus, tmp_path)
     losses = [run.advance(0.2)["loss"] for _ in range(25)]
