@@ -1,19 +1,14 @@
-"""Walking told from everything else, on stick figures whose gait is known and on two real people."""
+"""Walking told from everything else, on stick figures whose gait is known."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from meshgait_cli.people.walking import leg_spread, recognise
-
-# Boxes, keypoints and silhouettes of the park clip that comes with Sports2D (BSD-3), as yolo11n-pose and
-# MobileSAM saw it.
-PARK = Path(__file__).with_name("park_tracks.npz")
 
 
 def gait_of(track: Any) -> Any:
@@ -92,29 +87,6 @@ def test_tracks_too_short_to_tell_are_not_walking(walker: Callable[..., Any], co
     assert gait.walking.shape == (count,)
     assert not gait.walking.any()
     assert gait.cycles(track.times) == 0
-
-
-@pytest.mark.parametrize(("person", "walks"), [("woman", True), ("man", False), ("runaway", False)])
-@pytest.mark.parametrize("source", ["both", "keypoints", "silhouettes"])
-def test_the_woman_in_the_park_walks_and_the_man_on_the_wall_does_not(
-    person: str, walks: bool, source: str
-) -> None:
-    # The woman walks from right to left; the man stands and jumps on a wall ("man"), turns a somersault
-    # off it, gets up and runs behind a tree ("runaway").
-    with np.load(PARK) as file:
-        part = {key.split("_")[1]: file[key] for key in file.files if key.startswith(person)}
-    silhouettes = np.unpackbits(part["silhouettes"], axis=-1) * np.uint8(255)
-    keypoints = part["keypoints"].astype(np.float32)
-    valid = part["flags"][0]
-    if source == "silhouettes":
-        keypoints[:] = np.nan
-    if source == "keypoints":
-        valid = np.zeros_like(valid)
-    times = part["times"].astype(np.float64)
-    gait = recognise(times, part["boxes"].astype(np.float32), keypoints, silhouettes, valid)
-    assert gait.walking.mean() == pytest.approx(1.0 if walks else 0.0, abs=0.05)
-    if walks:  # eight steps in 5.7 s can be counted by eye, and she enters and leaves on a ninth
-        assert gait.cycles(times) == pytest.approx(4.5, abs=0.4)
 
 
 def test_leg_spread_is_the_distance_of_two_legs() -> None:
