@@ -84,6 +84,9 @@ class VideoReader:
             self._container.close()
             raise VideoError(f"{self._name} has no picture in it, only {self._kinds()}") from None
         self._stream.thread_type = "AUTO"
+        self._claimed = (
+            int(self._stream.frames) or None
+        )  # read now: a closed container's streams hold garbage
         self._failed = 0
         self._decoded = 0
         self._message = ""
@@ -236,8 +239,7 @@ class VideoReader:
     @property
     def damage(self) -> DecodeDamage:
         """What could not be decoded so far; complete after the last frame."""
-        claimed = self._stream.frames or None
-        expected = claimed if self._finished and self.source.kind == "file" else None
+        expected = self._claimed if self._finished and self.source.kind == "file" else None
         return DecodeDamage(self._failed, self._decoded, expected, self._message)
 
 

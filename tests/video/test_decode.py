@@ -81,6 +81,14 @@ def test_variable_frame_rate_keeps_the_true_times(tmp_path: Path) -> None:
     assert np.allclose(times, np.array(stamps) / 1000, atol=2e-3)
 
 
+def test_damage_may_be_asked_for_when_the_video_is_closed(make_video: Make) -> None:
+    with open_video(make_video(numbered(20))) as reader:
+        for _ in reader:
+            pass
+    assert reader.damage.frames_expected == 20
+    assert not reader.damage.is_damaged
+
+
 def test_a_damaged_file_gives_what_is_left_and_says_so(make_video: Make) -> None:
     rng = np.random.default_rng(0)
     path = make_video(list(rng.integers(0, 255, (120, 64, 96, 3), dtype=np.uint8)))
