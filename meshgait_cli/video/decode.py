@@ -86,7 +86,7 @@ class VideoReader:
         self._stream.thread_type = "AUTO"
         self._claimed = (
             int(self._stream.frames) or None
-        )  # read now: a closed container's streams hold garbage
+        )  # read now: closed, it is garbage
         self._failed = 0
         self._decoded = 0
         self._message = ""
