@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-__all__ = ["BLOCKS", "Clip", "DeepGait"]
+__all__ = ["BLOCKS", "Clip", "DeepGait", "FrameBlock"]
 
 BLOCKS = ("2d", "p3d", "3d")
 _STRIDES = (1, 2, 2, 1)  # of the four stages, in space
@@ -58,7 +58,7 @@ def _conv2d(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
 
 
-class _Space(nn.Module):
+class FrameBlock(nn.Module):
     """Two 3×3 convolutions around an optional step in time, and the shortcut past them."""
 
     radius = 0  # frames to either side that one output frame sees
@@ -84,7 +84,7 @@ class _Space(nn.Module):
         return clip.replace(torch.relu(outer + self.shortcut(clip.frames)))
 
 
-class _SpaceThenTime(_Space):
+class _SpaceThenTime(FrameBlock):
     """The pseudo-3-D block: between the two convolutions in space, a residual one in time."""
 
     radius = 1
@@ -124,7 +124,11 @@ class _SpaceTime(nn.Module):
         return clip.replace(_as_frames(torch.relu(outer)))
 
 
-_KINDS: dict[str, type[_Space] | type[_SpaceTime]] = {"2d": _Space, "p3d": _SpaceThenTime, "3d": _SpaceTime}
+_KINDS: dict[str, type[FrameBlock] | type[_SpaceTime]] = {
+    "2d": FrameBlock,
+    "p3d": _SpaceThenTime,
+    "3d": _SpaceTime,
+}
 
 
 class DeepGait(nn.Module):
@@ -173,7 +177,7 @@ class DeepGait(nn.Module):
     @property
     def radius(self) -> int:
         """Frames to either side that one frame of F0 sees: 0 for 2-D blocks."""
-        return sum(block.radius for block in self.modules() if isinstance(block, (_Space, _SpaceTime)))
+        return sum(block.radius for block in self.modules() if isinstance(block, (FrameBlock, _SpaceTime)))
 
     def forward(self, silhouettes: Tensor, keep: Tensor | None = None) -> Tensor:
         """keep: B×T bool, the real frames of a padded batch; None when all are."""

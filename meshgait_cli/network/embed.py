@@ -16,6 +16,7 @@ from ..errors import RenderError, SilhouetteError
 from ..records import HEIGHT, WIDTH, BodySequence, GaitEmbedding, SilhouetteSequence
 from .checkpoint import load
 from .decode import JOINTS, locate
+from .meshgait import Pooled
 
 __all__ = ["MAX_FRAMES", "Embedder", "skin"]
 
@@ -157,15 +158,15 @@ class Embedder:
 
     def _embed_long(self, whole: NDArray[np.uint8]) -> Tensor:
         """Window by window. Each has as many frames of context as the network looks around itself, so
-        the maximum over windows is exactly what one pass over everything would pool."""
+        the union of the windows is exactly what one pass over everything would pool."""
         radius = self.network.radius
-        pooled: tuple[Tensor, ...] | None = None
+        pooled: Pooled | None = None
         for start in range(0, len(whole), self.max_frames):
             stop = min(start + self.max_frames, len(whole))
             left, right = max(0, start - radius), min(len(whole), stop + radius)
             window = (start - left, stop - left)
-            maps = self.network.pool(self._tensor(whole[left:right])[None], window=window)
-            pooled = maps if pooled is None else tuple(map(torch.maximum, pooled, maps))
+            found = self.network.pool(self._tensor(whole[left:right])[None], window=window)
+            pooled = found if pooled is None else pooled | found
         assert pooled is not None
         return self.network.project(pooled)
 

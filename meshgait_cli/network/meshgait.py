@@ -2,8 +2,9 @@
 
 silhouettes ─► DeepGait ───────────────────────► F0 ─┐
     │                                                ├─► TP ─► HPP ─► FCs ─► embedding ─► BNNecks
-    └────────► HRNet ─► volumes ─► 3-D convs ──► F1 ─┘                                  (training)
-                          └─► BodyDecoder ─► joints, markers, mesh          (training, rendering)
+    ├────────► HRNet ─► volumes ─► 3-D convs ──► F1 ─┤                                  (training)
+    │                     └─► BodyDecoder ─► joints, markers, mesh          (training, rendering)
+    └─ mean and spread over time ─► EnergyBranch ────┘                      (where a variant has one)
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ from torch import Tensor, nn
 
 from .decode import ALPHA, MESH_DECODERS, POINTS, BodyDecoder, Reconstruction
 from .deepgait import BLOCKS, DeepGait
+from .energy import EnergyBranch, Moments
 from .heads import BNNecks, SeparateFCs
 from .heatmap import HRNETS, HeatmapEstimator
 from .pooling import frame_mask, horizontal_pool, temporal_pool
 from .volumes import VolumeFeatures
 
-__all__ = ["FUSIONS", "GaitOutput", "MeshGait", "ModelConfig"]
+__all__ = ["FUSIONS", "GaitOutput", "MeshGait", "ModelConfig", "Pooled"]
 
-FUSIONS = ("concat", "add", "silhouette", "heatmap")
+FUSIONS = ("concat", "add", "silhouette", "heatmap", "energy")
 PARTS = 16  # horizontal strips
 
 
@@ -31,7 +33,8 @@ PARTS = 16  # horizontal strips
 class ModelConfig:
     """Everything that decides a network's shape.
 
-    fusion: "concat" (the paper), "add", or one branch alone: "silhouette" (2-D), "heatmap" (3-D).
+    fusion: "concat" (the paper), "add", or one branch alone: "silhouette" (2-D), "heatmap" (3-D), "energy".
+    energy: channels of the EnergyBranch's stages; where there are any, it stands beside the others.
     blocks, layers, channels, stem_stride: see DeepGait. hrnet, squeeze, volume_size: see HeatmapEstimator.
     volume_channels: see VolumeFeatures. embedding_dim: per part. alpha, mesh_decoder,
     detach_before_mesh: see BodyDecoder.
@@ -47,6 +50,7 @@ class ModelConfig:
     squeeze: int = 0
     volume_size: int = 16
     volume_channels: tuple[int, ...] = (64, 64, 128, 256)
+    energy: tuple[int, ...] = ()
     embedding_dim: int = 256
     alpha: float = ALPHA
     mesh_decoder: str = "linear"
@@ -62,6 +66,8 @@ class ModelConfig:
         ):
             if getattr(self, field) not in allowed:
                 raise ValueError(f"{field} is {getattr(self, field)!r}, not one of {allowed}")
+        if self.fusion == "energy" and not self.energy:
+            raise ValueError("fusion 'energy' needs the energy branch's channels")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values that JSON can hold."""
@@ -75,6 +81,24 @@ class ModelConfig:
             raise ValueError(f"unknown setting {unknown[0]!r}")
         plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         return cls(**plain)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pooled:
+    """A sequence, or a part of one, after pooling over time.
+
+    maps: B×C×16×W of each branch that reads frames. moments: what the energy branch reads, if there is one.
+    """
+
+    maps: tuple[Tensor, ...]
+    moments: Moments | None = None
+
+    def __or__(self, other: Pooled) -> Pooled:
+        """The pooling of two windows of one sequence together."""
+        maps = tuple(torch.maximum(mine, its) for mine, its in zip(self.maps, other.maps, strict=True))
+        if self.moments is None or other.moments is None:
+            return Pooled(maps)
+        return Pooled(maps, self.moments + other.moments)
 
 
 @dataclass(frozen=True)
@@ -113,18 +137,24 @@ class MeshGait(nn.Module):
         self.heatmaps: HeatmapEstimator | None = None
         self.volume_branch: VolumeFeatures | None = None
         widths: list[int] = []
-        if config.fusion != "heatmap":
+        self.energy_branch: EnergyBranch | None = None
+        if config.fusion not in ("heatmap", "energy"):
             self.silhouette_branch = DeepGait(
                 config.blocks, config.layers, config.channels, config.stem_stride
             )
             widths.append(self.silhouette_branch.channels)
-        if config.fusion != "silhouette":
+        if config.fusion not in ("silhouette", "energy"):
             self.heatmaps = HeatmapEstimator(config.hrnet, POINTS, config.volume_size, config.squeeze)
             self.volume_branch = VolumeFeatures(POINTS, config.volume_size, config.volume_channels)
             widths.append(self.volume_branch.channels)
         if config.fusion == "add" and len(set(widths)) > 1:
             raise ValueError(f"branches of {widths[0]} and {widths[1]} channels cannot be added")
-        self.width = widths[0] if config.fusion == "add" else sum(widths)
+        if config.fusion == "add":
+            widths = widths[:1]
+        if config.energy:
+            self.energy_branch = EnergyBranch(config.energy)
+            widths.append(self.energy_branch.channels)
+        self.width = sum(widths)
         self.fcs = SeparateFCs(PARTS, self.width, config.embedding_dim)
         self.necks = BNNecks(PARTS, config.embedding_dim, classes) if classes else None
         self.decoder: BodyDecoder | None = None
@@ -164,23 +194,32 @@ class MeshGait(nn.Module):
 
     def pool(
         self, silhouettes: Tensor, lengths: Tensor | None = None, window: tuple[int, int] | None = None
-    ) -> tuple[Tensor, ...]:
-        """Each branch's maps after temporal pooling, B×C×16×W.
+    ) -> Pooled:
+        """Each branch after temporal pooling.
 
-        window: pool only frames [start, stop); those around it are context. The elementwise maximum over
-        windows that cover a sequence, each with `radius` frames of context, is the pooling of it all.
+        window: pool only frames [start, stop); those around it are context. The union (|) of windows that
+        cover a sequence, each with `radius` frames of context, is the pooling of it all.
         """
         maps, _ = self._maps(silhouettes, lengths)
-        return self._pool(maps, lengths, window)
+        start, stop = window or (0, silhouettes.shape[1])
+        keep = frame_mask(lengths, silhouettes.shape[1])
+        keep = None if keep is None else keep[:, start:stop]
+        pooled = tuple(temporal_pool(each[:, :, start:stop], keep) for each in maps)
+        if self.energy_branch is None:
+            return Pooled(pooled)
+        return Pooled(pooled, Moments.of(silhouettes[:, start:stop], keep))
 
-    def project(self, pooled: tuple[Tensor, ...]) -> Tensor:
-        """HPP, fusion and the separate FCs: B×16×dim from what `pool` gives.
+    def project(self, pooled: Pooled) -> Tensor:
+        """HPP, fusion and the separate FCs: B×16×dim.
 
         "add" adds the strips' features: the maps differ in width and cannot be added directly.
         """
-        strips = [horizontal_pool(maps, PARTS) for maps in pooled]
-        fused = torch.stack(strips).sum(0) if self.config.fusion == "add" else torch.cat(strips, dim=1)
-        return self.fcs(fused)
+        strips = [horizontal_pool(maps, PARTS) for maps in pooled.maps]
+        if self.config.fusion == "add":
+            strips = [torch.stack(strips).sum(0)]
+        if self.energy_branch is not None and pooled.moments is not None:
+            strips.append(horizontal_pool(self.energy_branch(pooled.moments.picture()), PARTS))
+        return self.fcs(torch.cat(strips, dim=1))
 
     def volumes(self, silhouettes: Tensor) -> Tensor:
         """B×T×64×44 to (B·T)×88×D×H×W, unnormalised."""
@@ -193,15 +232,31 @@ class MeshGait(nn.Module):
         return self._decode(self.volumes(silhouettes))
 
     def forward(
-        self, silhouettes: Tensor, lengths: Tensor | None = None, decode: bool | Tensor = False
+        self,
+        silhouettes: Tensor,
+        lengths: Tensor | None = None,
+        decode: bool | Tensor = False,
+        watched: slice | None = None,
     ) -> GaitOutput:
         """One training step's forward pass. The backbone runs once for both branches' use of it.
 
-        decode: True for all B·T frames, or N numbers of frames among them (neighbouring frames are much
-        alike, so a share of them teaches as much at a fraction of the cost).
+        watched: the frames that the branches which read frames see, all when None; an empty slice spares
+        them altogether. The energy branch sees every frame. decode: True for all watched frames, or N
+        numbers among the B·watched (neighbouring frames are much alike, so a share of them teaches as much
+        at a fraction of the cost).
         """
-        maps, heat = self._maps(silhouettes, lengths)
-        embedding = self.project(self._pool(maps, lengths, None))
+        seen = silhouettes if watched is None else silhouettes[:, watched]
+        heat = None
+        if seen.shape[1]:
+            maps, heat = self._maps(seen, None if watched is not None else lengths)
+            keep = None if watched is not None else frame_mask(lengths, seen.shape[1])
+            pooled = tuple(temporal_pool(each, keep) for each in maps)
+        else:
+            pooled = self._nothing(silhouettes)
+        moments = None
+        if self.energy_branch is not None:
+            moments = Moments.of(silhouettes, frame_mask(lengths, silhouettes.shape[1]))
+        embedding = self.project(Pooled(pooled, moments))
         reconstruction = None
         if decode is not False:
             if heat is None or self.heatmaps is None:
@@ -210,6 +265,15 @@ class MeshGait(nn.Module):
             reconstruction = self._decode(self.heatmaps.volumes(chosen))
         logits = self.necks(embedding) if self.necks is not None else None
         return GaitOutput(embedding, logits, reconstruction)
+
+    def _nothing(self, silhouettes: Tensor) -> tuple[Tensor, ...]:
+        """What a pooled sequence is to branches that saw no frame."""
+        branches = (self.silhouette_branch, self.volume_branch)
+        return tuple(
+            silhouettes.new_zeros(len(silhouettes), branch.channels, PARTS, 1)
+            for branch in branches
+            if branch is not None
+        )
 
     def _maps(self, silhouettes: Tensor, lengths: Tensor | None) -> tuple[list[Tensor], Tensor | None]:
         """F0 and F1, B×C×T×16×W, whichever the fusion has; and HRNet's maps, (B·T)×C×H×W."""
@@ -224,15 +288,6 @@ class MeshGait(nn.Module):
             mixed = self.heatmaps.mixed(heat, self.volume_branch.mix)
             maps.append(self.volume_branch(mixed).unflatten(0, (-1, frames)).transpose(1, 2))
         return maps, heat
-
-    def _pool(
-        self, maps: list[Tensor], lengths: Tensor | None, window: tuple[int, int] | None
-    ) -> tuple[Tensor, ...]:
-        keep = frame_mask(lengths, maps[0].shape[2])
-        if window is not None:
-            maps = [each[:, :, window[0] : window[1]] for each in maps]
-            keep = None if keep is None else keep[:, window[0] : window[1]]
-        return tuple(temporal_pool(each, keep) for each in maps)
 
     def _decode(self, volumes: Tensor) -> Reconstruction:
         if self.decoder is None:

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from meshgait_cli.network import meshgait
-from meshgait_cli.network.meshgait import FUSIONS, MeshGait, ModelConfig
+from meshgait_cli.network.energy import Moments
+from meshgait_cli.network.meshgait import FUSIONS, MeshGait, ModelConfig, Pooled
 
 TINY = ModelConfig(
     "tiny",
@@ -21,6 +22,11 @@ TINY = ModelConfig(
     volume_channels=(4, 4, 8),
     embedding_dim=6,
 )
+ENERGY_ALONE = {"fusion": "energy", "energy": (4, 6)}
+
+
+def _with(fusion: str) -> dict[str, object]:
+    return ENERGY_ALONE if fusion == "energy" else {"fusion": fusion}
 
 
 def _net(config: ModelConfig = TINY, **options) -> MeshGait:
@@ -32,7 +38,7 @@ def _net(config: ModelConfig = TINY, **options) -> MeshGait:
 @pytest.mark.parametrize("frames", [1, 2, 5])
 def test_every_fusion_gives_16_parts_for_any_length(fusion, frames):
     with torch.no_grad():
-        embedding = _net(replace(TINY, fusion=fusion)).embed(torch.rand(2, frames, 64, 44))
+        embedding = _net(replace(TINY, **_with(fusion))).embed(torch.rand(2, frames, 64, 44))
     assert embedding.shape == (2, 16, 6)
     assert not torch.allclose(embedding[0], embedding[1])
 
@@ -40,7 +46,7 @@ def test_every_fusion_gives_16_parts_for_any_length(fusion, frames):
 @pytest.mark.parametrize("fusion", FUSIONS)
 @pytest.mark.parametrize("blocks", ["2d", "p3d", "3d"])
 def test_a_padded_batch_gives_what_each_sequence_gives_alone(fusion, blocks):
-    net = _net(replace(TINY, fusion=fusion, blocks=blocks))
+    net = _net(replace(TINY, blocks=blocks, **_with(fusion)))
     sequences = [torch.rand(length, 64, 44) for length in (1, 4, 7)]
     batch = torch.rand(3, 7, 64, 44)  # padding is noise
     for row, sequence in zip(batch, sequences, strict=True):
@@ -51,26 +57,53 @@ def test_a_padded_batch_gives_what_each_sequence_gives_alone(fusion, blocks):
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("blocks", ["2d", "p3d", "3d"])
-def test_windows_with_context_pool_to_what_one_pass_pools(blocks):
-    net = _net(replace(TINY, blocks=blocks))
+@pytest.mark.parametrize(
+    "changes", [{"blocks": "2d"}, {"blocks": "p3d"}, {"blocks": "3d"}, {"energy": (4, 6)}, ENERGY_ALONE]
+)
+def test_windows_with_context_pool_to_what_one_pass_pools(changes):
+    net = _net(replace(TINY, **changes))
     silhouettes, around = torch.rand(1, 20, 64, 44), net.radius
     with torch.no_grad():
         windows = []
         for start, stop in ((0, 7), (7, 14), (14, 20)):
             low, high = max(0, start - around), min(20, stop + around)
             windows.append(net.pool(silhouettes[:, low:high], window=(start - low, stop - low)))
-        merged = tuple(torch.stack(each).amax(0) for each in zip(*windows, strict=True))
+        merged = windows[0] | windows[1] | windows[2]
         torch.testing.assert_close(net.project(merged), net.embed(silhouettes), atol=1e-5, rtol=1e-4)
 
 
 def test_both_branches_count_in_the_fusion():
     net, silhouettes = _net(), torch.rand(1, 3, 64, 44)
     with torch.no_grad():
-        two, three = net.pool(silhouettes)
-        both = net.project((two, three))
-        assert not torch.allclose(net.project((two, torch.zeros_like(three))), both)
-        assert not torch.allclose(net.project((torch.zeros_like(two), three)), both)
+        two, three = net.pool(silhouettes).maps
+        both = net.project(Pooled((two, three)))
+        assert not torch.allclose(net.project(Pooled((two, torch.zeros_like(three)))), both)
+        assert not torch.allclose(net.project(Pooled((torch.zeros_like(two), three))), both)
+
+
+def test_the_energy_branch_reads_all_frames_and_the_others_those_watched():
+    net, silhouettes = _net(replace(TINY, energy=(4, 6))), torch.rand(2, 6, 64, 44)
+    other = silhouettes.clone()
+    other[:, 5] = torch.rand(2, 64, 44)
+    with torch.no_grad():
+        few = net(silhouettes, watched=slice(1, 3)).embedding
+        assert not torch.allclose(few, net(other, watched=slice(1, 3)).embedding)
+        pooled = net.pool(silhouettes)
+        without = net.project(Pooled(tuple(torch.zeros_like(maps) for maps in pooled.maps), pooled.moments))
+        torch.testing.assert_close(net(silhouettes, watched=slice(0, 0)).embedding, without)
+        torch.testing.assert_close(net(silhouettes, watched=slice(0, 6)).embedding, net.embed(silhouettes))
+
+
+def test_the_energy_picture_is_the_mean_and_the_spread_over_time():
+    silhouettes = (torch.rand(2, 9, 64, 44) > 0.5).float()
+    picture = Moments.of(silhouettes).picture()
+    torch.testing.assert_close(picture[:, 0], silhouettes.mean(1))
+    torch.testing.assert_close(picture[:, 1], silhouettes.std(1, correction=0))
+
+
+def test_the_energy_branch_alone_needs_channels():
+    with pytest.raises(ValueError, match="needs the energy branch's channels"):
+        replace(TINY, fusion="energy")
 
 
 def test_branches_of_different_width_cannot_be_added():
