@@ -44,6 +44,7 @@ VARIANTS: dict[str, ModelConfig] = {
         squeeze=64,
         volume_size=16,
         volume_channels=(12, 24, 48),
+        energy=(40, 80, 160, 160),
         embedding_dim=128,
     ),
     # DeepGaitV2-P3D for Gait3D, for those who hold its checkpoint.

@@ -59,14 +59,18 @@ def step_losses(
     """
     device = next(model.parameters()).device
     silhouettes, labels = batch.silhouettes.to(device), batch.labels.to(device)
-    body = model.decoder is not None and (recipe.joints > 0 or recipe.markers > 0)
+    watched = batch.watched
+    if model.energy_branch is not None and share < recipe.energy_until:
+        watched = slice(0, 0)
+    count = watched.stop - watched.start
+    body = count > 0 and model.decoder is not None and (recipe.joints > 0 or recipe.markers > 0)
     chosen: bool | Tensor = False
     if body:
-        total = silhouettes.shape[0] * silhouettes.shape[1]
+        total = silhouettes.shape[0] * count
         draw = torch.Generator().manual_seed(step)
         chosen = torch.randperm(total, generator=draw)[: recipe.decoded].to(device)
     with torch.autocast(device.type, torch.bfloat16, enabled=recipe.bf16):
-        out = model(silhouettes, decode=chosen)
+        out = model(silhouettes, decode=chosen, watched=watched)
     embedding = out.embedding.float()
     assert model.necks is not None
     features = model.necks.norm(embedding.flatten(1)).view_as(embedding) / embedding.shape[2] ** 0.5

@@ -24,7 +24,12 @@ def build(config: ModelConfig, recipe: Recipe, classes: int, seed: int) -> MeshG
     """A fresh network for training; its decoder gives joints and markers."""
     torch.manual_seed(seed)
     body = config.fusion != "silhouette" and (recipe.joints > 0 or recipe.markers > 0)
-    return MeshGait(config, classes=classes if recipe.classes else 1, with_decoder=body)
+    model = MeshGait(config, classes=classes if recipe.classes else 1, with_decoder=body)
+    if model.energy_branch is not None and recipe.energy_until > 0:
+        # What the other branches say is nothing yet: let them in without a jolt when their time comes.
+        with torch.no_grad():
+            model.fcs.weight[:, : model.width - model.energy_branch.channels] = 0
+    return model
 
 
 @torch.no_grad()
@@ -73,7 +78,7 @@ def train(
 
     start_from: another run's folder, whose averaged weights a new run begins with.
     """
-    batches = Batches(corpus, recipe.people, recipe.each, recipe.frames, seed)
+    batches = Batches(corpus, recipe.people, recipe.each, recipe.frames, seed, recipe.window)
     run = Run(build(config, recipe, batches.classes, seed), batches, recipe, out)
     if not run.resume() and start_from is not None:
         run.start_from(start_from)
