@@ -27,8 +27,8 @@ SHIFT = 2  # columns by which a silhouette may stand off centre
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """silhouettes: B×T×64×44 floats 0-1. watched: which of the T the branches that read frames see; the energy
-    branch sees all. points: B×watched×88×3 in silhouette units. labels: B class numbers. traits:
+    """silhouettes: B×T×64×44 floats 0-1. watched: which of the T the branches that read frames see; the
+    energy branch sees all. points: B×watched×88×3 in silhouette units. labels: B class numbers. traits:
     B×TRAITS, see `traits.traits`."""
 
     silhouettes: Tensor
@@ -98,7 +98,7 @@ class Batches:
     def _sequence(
         self, row: int, leftwards: bool, window: int, watched: slice, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
-        """`window` ordered frames, one apart or two, so that frame rates vary more; the watched ones' truth."""
+        """`window` ordered frames, one apart or two, so that frame rates vary; the watched ones' truth."""
         length = self.corpus.silhouettes.shape[1]
         stride = int(rng.integers(1, 1 + max(1, min(2, (length - 1) // max(window - 1, 1)))))
         span = (window - 1) * stride + 1

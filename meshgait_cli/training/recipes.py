@@ -49,9 +49,9 @@ class Recipe:
 
 
 RECIPES = {
-    # Two CPU cores for an hour or two. From scratch on normalised parts, triplet and cross-entropy collapse in
-    # so short a run; contrast on batch-normalised parts does not. What teaches fastest is to
-    # regress the numbers from which each person was made.
+    # Two CPU cores for an hour or two. From scratch on normalised parts, triplet and cross-entropy collapse
+    # in so short a run; contrast on batch-normalised parts does not. What teaches fastest is to regress
+    # the numbers from which each person was made.
     "meshgait-s": Recipe(
         variant="meshgait-s",
         people=32,
