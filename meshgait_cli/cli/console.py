@@ -88,13 +88,15 @@ def showing(title: str, quiet: bool) -> Iterator[Progress]:
 
         def show(step: Step) -> None:
             label = _STAGES.get(step.stage, step.stage)
-            if bars.tasks[0].description != label:
-                bars.reset(task, description=label, total=step.total, rate="")
+            fresh = bars.tasks[0].description != label
+            if fresh:
+                # reset() forgets every field that it is not given
+                bars.reset(task, description=label, total=step.total, title=escape(title), rate="")
             speed = bars.tasks[0].speed
             rate = f"{speed:.1f}/s" if speed else ""
             if step.stage == "frames":
                 rate += f"  {step.people} in view"
-            bars.update(task, completed=step.done, total=step.total, rate=rate)
+            bars.update(task, completed=step.done, total=step.total, rate=rate, refresh=fresh)
 
         yield show
 

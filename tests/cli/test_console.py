@@ -1,0 +1,36 @@
+"""What a terminal shows while work goes on."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+from rich.console import Console
+
+from meshgait_cli.cli import console
+from meshgait_cli.pipeline import Step
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_bar_shows_title_stage_count_and_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = _Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setattr(console, "err", lambda: Console(file=screen, force_terminal=True, width=120))
+    with console.showing("walk[1].mp4", quiet=False) as progress:
+        progress(Step("frames", 3, 10, people=2))
+        progress(Step("link", 0, None))
+        progress(Step("people", 1, 2))
+    shown = screen.getvalue()
+    for text in ("walk[1].mp4", "looking", "3/10", "2 in view", "following people through gaps", "1/2"):
+        assert text in shown
+
+
+def test_without_a_terminal_there_is_no_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    with console.showing("walk.mp4", quiet=False) as progress:
+        progress(Step("frames", 3, 10))
+    assert capsys.readouterr().err == ""
