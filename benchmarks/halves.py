@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from meshgait_cli.gallery.search import part_distance
+from meshgait_cli.distance import part_distance
 from meshgait_cli.network.embed import Embedder
 from meshgait_cli.pipeline import Extractor
 from meshgait_cli.records import SilhouetteSequence

@@ -20,10 +20,12 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from .distance import part_distance
     from .embedding import embed_silhouettes
     from .errors import MeshgaitError
+    from .evaluation.session import EvaluateSettings, evaluate
     from .gallery.folder import index_folder
-    from .gallery.search import Gallery, part_distance
+    from .gallery.search import Gallery
     from .gallery.walkers import walkers_in
     from .network.embed import Embedder
     from .pipeline import Extraction, Extractor, ExtractSettings
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 _HOME = {
     "BodySequence": "records",
     "Embedder": "network.embed",
+    "EvaluateSettings": "evaluation.session",
     "ExtractSettings": "pipeline",
     "Extraction": "pipeline",
     "Extractor": "pipeline",
@@ -45,8 +48,9 @@ _HOME = {
     "Result": "results.directory",
     "SilhouetteSequence": "records",
     "embed_silhouettes": "embedding",
+    "evaluate": "evaluation.session",
     "index_folder": "gallery.folder",
-    "part_distance": "gallery.search",
+    "part_distance": "distance",
     "render_result": "render.session",
     "walkers_in": "gallery.walkers",
 }
@@ -54,6 +58,7 @@ _HOME = {
 __all__ = [
     "BodySequence",
     "Embedder",
+    "EvaluateSettings",
     "ExtractSettings",
     "Extraction",
     "Extractor",
@@ -66,6 +71,7 @@ __all__ = [
     "SilhouetteSequence",
     "__version__",
     "embed_silhouettes",
+    "evaluate",
     "index_folder",
     "part_distance",
     "render_result",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .datasets.silhouettes import LabelledSilhouettes
     from .pipeline import Progress
 
-__all__ = ["embed_silhouettes"]
+__all__ = ["embed_silhouettes", "embed_tree"]
 
 _BATCH_FRAMES = 2000  # silhouettes held at once
 
@@ -30,14 +30,26 @@ def embed_silhouettes(
     Raises SourceNotFound, UsageError (a target of another kind), SilhouetteError (nothing to read, or
     something that is no silhouettes).
     """
-    from .datasets.silhouettes import count, read
-    from .network.embed import Embedder
-    from .pipeline import Step
-
     if not source.exists():
         raise SourceNotFound(f"there is no {source}")
     if target.suffix not in SUFFIXES:
         raise UsageError(f"cannot write {target.name}: embeddings go to a {' or '.join(SUFFIXES)} file")
+    done = embed_tree(source, model=model, device=device, progress=progress)
+    done.write(target)
+    return done
+
+
+def embed_tree(
+    source: Path, *, model: str | None = None, device: str = "auto", progress: Progress | None = None
+) -> EmbeddingSet:
+    """Embed every sequence below `source`, in the order of `datasets.silhouettes.read`.
+
+    Raises SilhouetteError: nothing to read, or something that is no silhouettes.
+    """
+    from .datasets.silhouettes import count, read
+    from .network.embed import Embedder
+    from .pipeline import Step
+
     embedder = Embedder(model, device=device)
     total = count(source)
     items: list[LabelledEmbedding] = []
@@ -61,6 +73,4 @@ def embed_silhouettes(
         flush()
     if not items:
         raise SilhouetteError(f"{source} holds no silhouettes")
-    done = EmbeddingSet(tuple(items), embedder.model_id, embedder.trained)
-    done.write(target)
-    return done
+    return EmbeddingSet(tuple(items), embedder.model_id, embedder.trained)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import demo, embed, extract, match, render_mesh, weights
+from . import demo, embed, evaluate, extract, match, render_mesh, weights
 
 __all__ = ["app"]
 
@@ -40,6 +40,7 @@ def root(
 
 app.command("extract")(extract.extract)
 app.command("embed")(embed.embed)
+app.command("evaluate")(evaluate.evaluate)
 app.command("match")(match.match)
 app.command("render-mesh")(render_mesh.render_mesh)
 app.command("demo")(demo.demo)

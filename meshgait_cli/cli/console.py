@@ -41,17 +41,17 @@ def err() -> Console:
 
 def print_json(value: Any) -> None:
     """JSON on standard output; NaN becomes null, for JSON has none."""
-    json.dump(_clean(value), sys.stdout, indent=2, ensure_ascii=False)
+    json.dump(clean(value), sys.stdout, indent=2, ensure_ascii=False)
     print()
 
 
-def _clean(value: Any) -> Any:
+def clean(value: Any) -> Any:
     if isinstance(value, float):
         return value if value == value and abs(value) != float("inf") else None
     if isinstance(value, dict):
-        return {key: _clean(item) for key, item in value.items()}
+        return {key: clean(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_clean(item) for item in value]
+        return [clean(item) for item in value]
     return value
 
 

@@ -5,20 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..distance import part_distance
 from ..errors import GalleryError
 from ..records import GaitEmbedding, Match
 
-__all__ = ["Gallery", "GallerySequence", "part_distance"]
-
-
-def part_distance(query: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Mean over parts of the per-part Euclidean distance (OpenGait's metric; not one flat L2).
-
-    query: parts×dim. others: N×parts×dim. Returns N distances.
-    """
-    return np.linalg.norm(others - query[None], axis=2).mean(axis=1)
+__all__ = ["Gallery", "GallerySequence"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
