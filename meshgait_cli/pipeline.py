@@ -80,12 +80,13 @@ class ExtractSettings:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """How far the work is. total is None when nobody knows (a live stream)."""
+    """How far the work is. total is None when nobody knows (a live stream). note: shown beside it."""
 
     stage: str
     done: int
     total: int | None
     people: int = 0
+    note: str = ""
 
 
 Progress = Callable[[Step], None]

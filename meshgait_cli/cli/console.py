@@ -96,6 +96,8 @@ def showing(title: str, quiet: bool) -> Iterator[Progress]:
             rate = f"{speed:.1f}/s" if speed else ""
             if step.stage == "frames":
                 rate += f"  {step.people} in view"
+            if step.note:
+                rate = step.note
             bars.update(task, completed=step.done, total=step.total, rate=rate, refresh=fresh)
 
         yield show
@@ -113,6 +115,8 @@ def _plain(title: str) -> Callable[[Step], None]:
             state["next"] = now + 10.0
             of = f"/{step.total}" if step.total else ""
             label = _STAGES.get(step.stage, step.stage)
-            print(f"{title}: {label} {step.done}{of} after {now - state['since']:.0f} s", file=sys.stderr)
+            note = f", {step.note}" if step.note else ""
+            spent = f"after {now - state['since']:.0f} s"
+            print(f"{title}: {label} {step.done}{of} {spent}{note}", file=sys.stderr)
 
     return show

@@ -13,6 +13,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from .walkers import OUTFITS, Identity, SyntheticSequence, make_identity, render
 
 __all__ = ["HELD_OUT", "LABELS", "PROBES", "Corpus", "is_finished", "make_benchmark", "make_corpus"]
 
+Progress = Callable[[int, int], None]
 HELD_OUT = 1_000_000  # identities numbered from here on are never trained on
 PROBES = ("gallery", "same", "view", "clothes", "bag", "faults", "all")
 LABELS = np.dtype(
@@ -108,9 +110,17 @@ class _Writer:
 
 
 def make_corpus(
-    folder: Path, identities: int, *, seed: int = 1, sequences: int = 8, frames: int = 20, report: int = 100
+    folder: Path,
+    identities: int,
+    *,
+    seed: int = 1,
+    sequences: int = 8,
+    frames: int = 20,
+    report: int = 100,
+    progress: Progress | None = None,
 ) -> None:
-    """Write a training corpus: everything about each sequence is drawn. report: identities a line."""
+    """Write a training corpus: everything about each sequence is drawn. report: identities a line, 0 for
+    none. progress: called with identities done, and how many there are."""
     writer = _Writer(folder, identities * sequences, frames)
     start = time.monotonic()
     for number in range(identities):
@@ -119,6 +129,8 @@ def make_corpus(
             writer.add(
                 number, -1, render_sequence(identity, np.random.default_rng([seed, number, 1, k]), frames)
             )
+        if progress is not None:
+            progress(number + 1, identities)
         if report and (number + 1) % report == 0:
             rate = (number + 1) * sequences * frames / (time.monotonic() - start)
             print(
@@ -128,7 +140,14 @@ def make_corpus(
                    "frames": frames, "seconds": round(time.monotonic() - start)})  # fmt: skip
 
 
-def make_benchmark(folder: Path, identities: int = 200, *, seed: int = 1, frames: int = 30) -> None:
+def make_benchmark(
+    folder: Path,
+    identities: int = 200,
+    *,
+    seed: int = 1,
+    frames: int = 30,
+    progress: Progress | None = None,
+) -> None:
     """Write the held-out benchmark: one gallery sequence and six probes for each of people never trained on.
 
     gallery: first outfit, some view near the side, mild faults. same: as the gallery, another walk and
@@ -142,6 +161,8 @@ def make_benchmark(folder: Path, identities: int = 200, *, seed: int = 1, frames
         home = _near_side(rng)
         for probe, name in enumerate(PROBES):
             writer.add(number, probe, _probe(name, identity, rng, home, frames))
+        if progress is not None:
+            progress(number - HELD_OUT + 1, identities)
     writer.finish({"kind": "benchmark", "seed": seed, "identities": identities, "frames": frames})
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import MeshgaitError
+from ..errors import MeshgaitError, UsageError
 from ..network.heads import CE_SCALE
 from ..network.meshgait import MeshGait
 from .batches import Batch, Batches
@@ -100,27 +100,46 @@ def step_losses(
 
 
 class Run:
-    """A model in training, with its optimiser and its averaged weights."""
+    """A model in training, with its optimiser and its averaged weights.
 
-    def __init__(self, model: MeshGait, batches: Batches, recipe: Recipe, folder: Path) -> None:
+    Raises MeshgaitError when `folder` cannot be written.
+    """
+
+    def __init__(
+        self,
+        model: MeshGait,
+        batches: Batches,
+        recipe: Recipe,
+        folder: Path,
+        device: torch.device | str = "cpu",
+    ) -> None:
         self.model, self.batches, self.recipe, self.folder = model, batches, recipe, folder
-        channels_last(model)
+        self.device = torch.device(device)
+        channels_last(model.to(self.device))
         self.longer = batches.longer(recipe.late_frames)
-        self.teller = nn.Linear(model.fcs.weight.shape[0] * model.fcs.weight.shape[2], TRAITS)
+        self.teller = nn.Linear(model.fcs.weight.shape[0] * model.fcs.weight.shape[2], TRAITS).to(self.device)
         self.parameters = [*model.parameters(), *self.teller.parameters()]
         self.optimiser = torch.optim.AdamW(self.parameters, lr=recipe.rate, weight_decay=recipe.decay)
         self.average = {key: value.detach().clone() for key, value in model.state_dict().items()}
         self.step, self.seconds, self.began = 0, 0.0, ""
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise MeshgaitError(f"cannot train in {folder}: {error.strerror or error}") from error
 
     def resume(self) -> bool:
-        """Go on from the folder's last checkpoint, if it has one."""
+        """Go on from the folder's last checkpoint, if it has one. Raises UsageError when it is another's."""
         path = self.folder / STATE_FILE
         if not path.is_file():
             return False
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        if state["recipe"] != asdict(self.recipe):
-            raise MeshgaitError(f"{path} was made by another recipe: choose another folder, or remove it")
+        state = _read(path, self.device)
+        then, now = state["recipe"], asdict(self.recipe)
+        differs = sorted(name for name in {*then, *now} if then.get(name) != now.get(name))
+        if differs:
+            raise UsageError(
+                f"{path} was made by another recipe ({', '.join(differs)} differ): choose another --out, or "
+                "remove it"
+            )
         self.model.load_state_dict(state["model"])
         self.teller.load_state_dict(state["teller"])
         self.optimiser.load_state_dict(state["optimiser"])
@@ -130,7 +149,7 @@ class Run:
 
     def start_from(self, folder: Path) -> None:
         """Begin with another run's averaged weights; a classifier for other people is left out."""
-        state = torch.load(folder / STATE_FILE, map_location="cpu", weights_only=True)
+        state = _read(folder / STATE_FILE, self.device)
         own = self.model.state_dict()
         for key, value in state["average"].items():
             if key in own and own[key].shape == value.shape:
@@ -191,28 +210,38 @@ class Run:
             else:
                 kept.copy_(value)
 
+    def share(self, minutes: float, steps: int) -> float:
+        """How much of the schedule is gone, 0-1: of the steps where there are any, else of the minutes."""
+        return min(1.0, self.step / steps if steps else self.seconds / (minutes * 60))
+
     def train(
         self,
-        minutes: float,
+        minutes: float = 0.0,
+        steps: int = 0,
         *,
         save_every: float = 180.0,
         look_every: float = 480.0,
         look: Callable[[], dict[str, Any]] | None = None,
         log: Log | None = None,
+        tick: Callable[[float, float], None] | None = None,
     ) -> None:
-        """Train until `minutes` of training time are used, those before a resume included.
+        """Train until `steps` steps are done, or `minutes` of training time used, those before a resume
+        included.
 
-        look: measures the averaged weights now and then; its time does not count. save_every, look_every:
-        seconds.
+        Only a schedule of steps is the same on every machine. look: measures the averaged weights now and
+        then; its time does not count. save_every, look_every: seconds. tick: called each step with the
+        share that is done and the loss.
         """
-        budget = minutes * 60
         saved = looked = self.seconds
         sums: dict[str, float] = {}
-        while self.seconds < budget:
+        while (gone := self.share(minutes, steps)) < 1:
             start = time.monotonic()
-            for key, value in self.advance(self.seconds / budget).items():
+            losses = self.advance(gone)
+            for key, value in losses.items():
                 sums[key] = sums.get(key, 0.0) + value
             self.seconds += time.monotonic() - start
+            if tick is not None:
+                tick(self.share(minutes, steps), losses["loss"])
             if self.step % LOG_EVERY == 0:
                 line = {"step": self.step, "seconds": round(self.seconds, 1)}
                 self._write(line | {key: round(value / LOG_EVERY, 5) for key, value in sums.items()}, log)
@@ -230,3 +259,17 @@ class Run:
             file.write(json.dumps(line) + "\n")
         if log is not None:
             log(line)
+
+
+def _read(path: Path, device: torch.device) -> dict[str, Any]:
+    """A checkpoint of a run. Raises MeshgaitError when there is none, or it is damaged."""
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+        missing = {"model", "teller", "optimiser", "average", "step", "seconds", "recipe"} - set(state)
+    except FileNotFoundError as error:
+        raise MeshgaitError(f"there is no run in {path.parent}: {path.name} is missing") from error
+    except Exception as error:  # torch, zip and pickle raise anything here
+        raise MeshgaitError(f"{path} is damaged: remove it to begin anew") from error
+    if missing:
+        raise MeshgaitError(f"{path} is no checkpoint of a run: remove it to begin anew")
+    return state

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from ..errors import UsageError
 
-__all__ = ["RECIPES", "Recipe", "find"]
+__all__ = ["RECIPES", "Recipe", "changed", "find"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,8 @@ class Recipe:
     out. late_frames: frames a sequence from the share late_from of the time on, and so many fewer people.
     classes_from: share of the time after which cross-entropy sets in. temperature, margin: of contrast and
     triplet, in units of a feature's spread. decoded: frames a batch whose body is reconstructed.
-    clip: of the gradient's norm. bf16: mixed precision.
+    clip: of the gradient's norm. bf16: mixed precision. minutes, steps: how long, where the command does not
+    say; one of them is 0. identities: people in the corpus that is made for it.
     """
 
     variant: str
@@ -46,6 +49,9 @@ class Recipe:
     decoded: int
     clip: float
     bf16: bool
+    minutes: float
+    steps: int
+    identities: int
 
 
 RECIPES = {
@@ -82,8 +88,52 @@ RECIPES = {
         decoded=32,
         clip=5.0,
         bf16=True,
+        minutes=80.0,
+        steps=0,
+        identities=9600,
     ),
 }
+_S = RECIPES["meshgait-s"]
+# For one GPU; sized on paper, not yet run. Whole batches are watched, so nothing goes ahead alone.
+RECIPES["meshgait-b"] = replace(
+    _S,
+    variant="meshgait-b",
+    frames=16,
+    late_frames=20,
+    window=20,
+    energy_until=0.0,
+    rate=1e-3,
+    warmup=500,
+    ema=0.999,
+    classes=0.5,  # in a long run every class is seen often
+    minutes=0.0,
+    steps=30_000,
+    identities=20_000,
+)
+RECIPES["deepgaitv2"] = replace(RECIPES["meshgait-b"], variant="deepgaitv2", joints=0.0, markers=0.0)
+RECIPES["meshgait-w48"] = replace(RECIPES["meshgait-b"], variant="meshgait-w48", rate=5e-4, steps=60_000)
+
+
+def changed(recipe: Recipe, changes: list[str]) -> Recipe:
+    """The recipe with `name=value` changes. Raises UsageError for a name or a value that does not fit."""
+    known = {field.name: field.type for field in fields(Recipe)}
+    values: dict[str, Any] = {}
+    for change in changes:
+        name, sign, text = change.partition("=")
+        if not sign or name not in known:
+            raise UsageError(f"--set {change}: use NAME=VALUE, NAME one of {', '.join(known)}")
+        kinds: dict[str, Callable[[str], Any]] = {"str": str, "int": int, "float": float, "bool": _flag}
+        try:
+            values[name] = kinds[str(known[name])](text)
+        except ValueError as error:
+            raise UsageError(f"--set {change}: {text!r} is no {known[name]}") from error
+    return replace(recipe, **values)
+
+
+def _flag(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError(text)
+    return text.lower() == "true"
 
 
 def find(name: str) -> Recipe:

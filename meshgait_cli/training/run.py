@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..errors import MeshgaitError
 from ..network.meshgait import MeshGait, ModelConfig
 from ..synth.corpus import Corpus
 from .batches import Batches
 from .heldout import body_error, embed_all, energy_images, rank_one
-from .loop import STATE_FILE, Log, Run
+from .loop import Log, Run
 from .recipes import Recipe
 
 __all__ = ["averaged", "build", "fold_norm", "measure", "train"]
@@ -47,7 +49,7 @@ def fold_norm(model: MeshGait) -> None:
 def averaged(config: ModelConfig, average: dict[str, Tensor], decoder: bool = False) -> MeshGait:
     """The network that recognition uses: averaged weights, norm folded in, without necks."""
     model = MeshGait(config, classes=average["necks.weight"].shape[2], with_decoder=decoder)
-    model.load_state_dict(average)
+    model.load_state_dict({key: value.cpu() for key, value in average.items()})
     fold_norm(model)
     model.necks = None
     return model.eval()
@@ -66,20 +68,29 @@ def train(
     recipe: Recipe,
     corpus: Corpus,
     out: Path,
-    minutes: float,
+    minutes: float = 0.0,
+    steps: int = 0,
     *,
     benchmark: Corpus | None = None,
     seed: int = 0,
+    device: torch.device | str = "cpu",
     start_from: Path | None = None,
+    save_every: float = 180.0,
     look_every: float = 480.0,
     log: Log | None = None,
+    tick: Callable[[float, float], None] | None = None,
 ) -> tuple[MeshGait, dict[str, Any]]:
     """Train in the folder `out`, or resume there; returns the finished network and what was measured.
 
-    start_from: another run's folder, whose averaged weights a new run begins with.
+    minutes, steps: see `Run.train`; the recipe's when both are 0. start_from: another run's folder, whose
+    averaged weights a new run begins with.
     """
+    if not minutes and not steps:
+        minutes, steps = recipe.minutes, recipe.steps
     batches = Batches(corpus, recipe.people, recipe.each, recipe.frames, seed, recipe.window)
-    run = Run(build(config, recipe, batches.classes, seed), batches, recipe, out)
+    if batches.classes < 2:
+        raise MeshgaitError("there is only one person to learn from: give more")
+    run = Run(build(config, recipe, batches.classes, seed), batches, recipe, out, device)
     if not run.resume() and start_from is not None:
         run.start_from(start_from)
     body = run.model.decoder is not None
@@ -92,7 +103,15 @@ def train(
         model = averaged(config, run.average, body)
         return rank_one(embed_all(model, benchmark.silhouettes[rows]), benchmark.labels[rows])
 
-    run.train(minutes, look=look if benchmark is not None else None, look_every=look_every, log=log)
+    run.train(
+        minutes,
+        steps,
+        look=look if benchmark is not None else None,
+        save_every=save_every,
+        look_every=look_every,
+        log=log,
+        tick=tick,
+    )
     model = averaged(config, run.average, body)
     about: dict[str, Any] = {
         "recipe": asdict(recipe),
@@ -106,5 +125,4 @@ def train(
     if benchmark is not None:
         about["heldout"] = measure(model, benchmark)
         about["heldout_energy_image"] = rank_one(energy_images(benchmark.silhouettes), benchmark.labels)
-    assert (out / STATE_FILE).is_file()
     return model, about

@@ -151,8 +151,71 @@ def test_another_recipes_checkpoint_is_refused(corpus, tmp_path):
     run = _run(corpus, tmp_path)
     run.save()
     run.recipe = replace(RECIPE, rate=1e-3)
-    with pytest.raises(MeshgaitError, match="another recipe"):
+    with pytest.raises(UsageError, match=r"another recipe \(rate differ"):
         run.resume()
+
+
+def test_a_damaged_checkpoint_is_refused_in_words(corpus, tmp_path):
+    run = _run(corpus, tmp_path)
+    (tmp_path / "last.pt").write_bytes(b"PK nonsense")
+    with pytest.raises(MeshgaitError, match="damaged"):
+        run.resume()
+    with pytest.raises(MeshgaitError, match="there is no run"):
+        run.start_from(tmp_path / "elsewhere")
+
+
+def test_a_run_of_steps_may_be_cut_anywhere(corpus, tmp_path):
+    whole = _run(corpus, tmp_path / "whole")
+    whole.train(steps=4)
+    cut = _run(corpus, tmp_path / "cut")
+    shares = []
+
+    def tick(share: float, loss: float) -> None:
+        shares.append(share)
+        if len(shares) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cut.train(steps=4, save_every=1e-9, tick=tick)
+    again = _run(corpus, tmp_path / "cut")
+    assert again.resume()
+    again.train(steps=4)
+    assert shares == [0.25, 0.5, 0.75]
+    assert again.step == whole.step == 4
+    for key, value in whole.average.items():
+        assert torch.equal(value, again.average[key]), key
+
+
+def test_the_energy_branch_goes_ahead_alone(corpus, tmp_path):
+    recipe = replace(RECIPE, window=8, energy_until=0.5)
+    config = replace(TINY, energy=(4, 8))
+    batches = Batches(corpus, 4, 3, 4, seed=0, window=8)
+    run = Run(build(config, recipe, batches.classes, seed=0), batches, recipe, tmp_path)
+    before = {key: value.clone() for key, value in run.model.state_dict().items()}
+    run.advance(0.1)
+    moved = {
+        key.split(".")[0]
+        for key, value in run.model.state_dict().items()
+        if not torch.equal(value, before[key])
+    }
+    assert "energy_branch" in moved
+    assert "silhouette_branch" not in moved
+    for _ in range(2):
+        run.advance(0.6)
+    moved = {
+        key.split(".")[0]
+        for key, value in run.model.state_dict().items()
+        if not torch.equal(value, before[key])
+    }
+    assert "silhouette_branch" in moved
+
+
+def test_a_batch_for_the_energy_branch_is_longer_than_what_is_watched(corpus):
+    batch = Batches(corpus, 4, 3, 3, seed=0, window=8)[0]
+    frames = batch.silhouettes.shape[1]
+    assert 3 <= frames <= 8
+    assert 0 <= batch.watched.start < batch.watched.stop <= frames
+    assert batch.points.shape[1] == 3
 
 
 def test_a_run_that_diverges_says_so(corpus, tmp_path):
@@ -209,6 +272,14 @@ def test_rank_one_counts_each_probe_by_itself():
     embeddings = np.array([[0.0], [1.0], [0.1], [0.2], [0.9]], np.float32)[:, None]
     found = rank_one(embeddings, labels)
     assert found == {"identities": 2, "same": 0.5, "view": 0.0}
+
+
+def test_a_recipe_is_changed_by_name_and_value():
+    recipe = recipes.changed(recipes.find("meshgait-s"), ["rate=0.01", "people=8", "bf16=false"])
+    assert (recipe.rate, recipe.people, recipe.bf16) == (0.01, 8, False)
+    for change, said in (("rate", "NAME=VALUE"), ("height=3", "NAME=VALUE"), ("people=many", "is no int")):
+        with pytest.raises(UsageError, match=said):
+            recipes.changed(recipe, [change])
 
 
 def test_an_unknown_recipe_names_those_there_are():

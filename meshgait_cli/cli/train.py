@@ -1,0 +1,90 @@
+"""`meshgait train`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import options
+from .console import err, out, print_json, showing
+
+__all__ = ["train"]
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="meshgait-s, meshgait-b, meshgait-w48 or deepgaitv2.")],
+    to: Annotated[
+        Path, typer.Option("--out", "-o", help="The run's folder; an unfinished run goes on there.")
+    ],
+    minutes: Annotated[
+        float, typer.Option("--minutes", min=0, help="Training time.", show_default="the recipe's")
+    ] = 0.0,
+    steps: Annotated[int, typer.Option("--steps", min=0, help="Or steps.", show_default="the recipe's")] = 0,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data", help="Training corpus; made when it is not there.", show_default="in the cache"
+        ),
+    ] = None,
+    benchmark: Annotated[
+        Path | None,
+        typer.Option("--benchmark", help="Held-out corpus; likewise.", show_default="in the cache"),
+    ] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure/--no-measure", help="On held-out people, now and then and at the end.")
+    ] = True,
+    start_from: Annotated[
+        Path | None, typer.Option("--start-from", help="Begin with another run's averaged weights.")
+    ] = None,
+    change: Annotated[
+        list[str] | None, typer.Option("--set", help="NAME=VALUE of the recipe; several times for several.")
+    ] = None,
+    device: options.Device = "auto",
+    seed: Annotated[int, typer.Option("--seed", min=0)] = 0,
+    threads: Annotated[int, typer.Option("--threads", min=0, help="CPU threads; 0: all.")] = 0,
+    save_every: Annotated[float, typer.Option("--save-every", help="Seconds between checkpoints.")] = 180.0,
+    json: options.Json = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Train a network on synthetic walkers. Killed at any moment, the same command goes on.
+
+    Writes the checkpoint (use it with --model), about.json, log.jsonl and last.pt.
+    """
+    from ..pipeline import Step
+    from ..training.session import TrainSettings, train_recipe
+
+    settings = TrainSettings(
+        recipe=recipe,
+        changes=tuple(change or ()),
+        minutes=minutes,
+        steps=steps,
+        data=data,
+        benchmark=benchmark,
+        measure=measure,
+        start_from=start_from,
+        device=device,
+        seed=seed,
+        threads=threads,
+        save_every=save_every,
+    )
+    with showing(recipe, quiet) as progress:
+        done = train_recipe(
+            settings,
+            to,
+            made=lambda what, number, total: progress(Step(f"making {what}", number, total)),
+            tick=lambda share, loss: progress(
+                Step("training", round(1000 * share), 1000, note=f"loss {loss:.3f}")
+            ),
+        )
+    if json:
+        print_json({"file": str(done.path), **done.about})
+        return
+    about = done.about
+    err().print(f"{about['steps']} steps, {about['minutes']} minutes", style="dim", markup=False)
+    for name, figures in (("network", "heldout"), ("energy image", "heldout_energy_image")):
+        if figures in about:
+            shown = "  ".join(f"{key} {value}" for key, value in about[figures].items())
+            out().print(f"{name}: rank-1 on held-out synthetic people: {shown}", markup=False)
+    out().print(f"→ {done.path}", markup=False)
