@@ -1,0 +1,139 @@
+"""The default network on the held-out synthetic benchmark, beside baselines and its own branches.
+
+    python benchmarks/heldout.py [--model NAME_OR_FILE ...] [--benchmark DIR]
+
+200 synthetic people whom no recipe trains on, one gallery sequence and six probes each, fixed by seed
+(`meshgait_cli.synth.corpus`). Rank-1 with 95 % intervals over people, EER, and the 3-D branch's joint error.
+Baselines: gait-energy images, raw and through PCA+LDA fitted on 300 *training* people. Prints a table and
+writes benchmarks/results/heldout.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from meshgait_cli.assets import cache_dir
+from meshgait_cli.body import open_body
+from meshgait_cli.evaluation.baselines import fit_lda
+from meshgait_cli.evaluation.body import procrustes_error, root_aligned_error
+from meshgait_cli.evaluation.evaluate import Figures, judge
+from meshgait_cli.evaluation.protocols import Labels, Question
+from meshgait_cli.network.checkpoint import load
+from meshgait_cli.network.decode import JOINTS, locate
+from meshgait_cli.network.meshgait import MeshGait
+from meshgait_cli.synth.corpus import PROBES, Corpus, is_finished, make_benchmark, make_corpus
+from meshgait_cli.synth.walkers import make_identity
+from meshgait_cli.training.heldout import embed_all, energy_images
+from meshgait_cli.training.losses import reflected_points
+from meshgait_cli.training.session import BENCHMARK_SEED, CORPUS_SEED
+
+FIT_PEOPLE = 300
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", nargs="+", default=[None])
+    parser.add_argument("--benchmark", type=Path, default=cache_dir() / "synthetic" / "benchmark-seed1")
+    arguments = parser.parse_args()
+    if not is_finished(arguments.benchmark):
+        make_benchmark(arguments.benchmark, seed=BENCHMARK_SEED)
+    corpus = Corpus.open(arguments.benchmark)
+    results: dict[str, list[Figures]] = {}
+    bodies: dict[str, dict[str, float]] = {}
+    for name in arguments.model:
+        loaded = load(name)
+        embeddings = embed_all(loaded.network, corpus.silhouettes)
+        results[loaded.id] = judged(embeddings, corpus)
+        show(loaded.id, results[loaded.id])
+        if loaded.network.energy_branch is not None and loaded.network.silhouette_branch is not None:
+            for part, model in branches(name).items():
+                label = f"{loaded.config.name}: {part}"
+                results[label] = judged(embed_all(model, corpus.silhouettes), corpus)
+                show(label, results[label])
+        if loaded.network.heatmaps is not None:
+            bodies[loaded.id] = body(loaded.network, corpus)
+            print(loaded.id, bodies[loaded.id], flush=True)
+    pictures = energy_images(corpus.silhouettes)
+    results["energy image"] = judged(pictures, corpus)
+    show("energy image", results["energy image"])
+    with tempfile.TemporaryDirectory() as folder:
+        make_corpus(Path(folder), FIT_PEOPLE, seed=CORPUS_SEED, sequences=6, report=0)
+        others = Corpus.open(Path(folder))
+        names = [str(number) for number in others.labels["identity"]]
+        fitted = fit_lda(energy_images(others.silhouettes), names, pictures)
+    results["energy image, PCA+LDA"] = judged(fitted, corpus)
+    show("energy image, PCA+LDA", results["energy image, PCA+LDA"])
+    path = Path(__file__).parent / "results" / "heldout.json"
+    path.parent.mkdir(exist_ok=True)
+    brief = {
+        name: {one.condition: {k: [v.value, v.low, v.high] for k, v in one.values.items()} for one in found}
+        for name, found in results.items()
+    }
+    path.write_text(json.dumps({"people": 200, "figures": brief, "body": bodies}, indent=1) + "\n")
+
+
+def judged(embeddings: np.ndarray, corpus: Corpus) -> list[Figures]:
+    rows = corpus.labels
+    text = rows["identity"].astype(str)
+    labels = Labels(text, rows["probe"].astype(str), text)
+    gallery = rows["probe"] == 0
+    return [
+        judge(embeddings, labels, Question(name, rows["probe"] == number, gallery))
+        for number, name in enumerate(PROBES)
+        if number
+    ]
+
+
+def show(name: str, found: list[Figures]) -> None:
+    cells = []
+    for one in found:
+        rank = one.values["rank-1"]
+        cells.append(f"{one.condition} {rank.value:.3f} ({rank.low:.2f}-{rank.high:.2f})")
+    print(f"| {name} | {' | '.join(cells)} |", flush=True)
+
+
+def branches(name: str | None) -> dict[str, MeshGait]:
+    """The network with one side of the fusion silenced (not retrained): its weights set to nought."""
+    out = {}
+    for part in ("energy branch alone", "without the energy branch"):
+        model = load(name).network
+        assert model.energy_branch is not None
+        edge = model.width - model.energy_branch.channels
+        with torch.no_grad():
+            model.fcs.weight[:, slice(0, edge) if part.startswith("energy") else slice(edge, None)] = 0
+        out[part] = model
+    return out
+
+
+@torch.no_grad()
+def body(network: MeshGait, corpus: Corpus, sequences: int = 200) -> dict[str, float]:
+    """Joint errors in mm. One silhouette height is taken for the person's stature; of the two bodies that
+    have the same outline the nearer counts."""
+    shape = open_body.load()
+    seed = corpus.manifest["seed"]
+    root, aligned = [], []
+    for row in np.linspace(0, len(corpus.labels) - 1, sequences).astype(int):
+        frames = torch.from_numpy(np.array(corpus.silhouettes[row, ::5])).float()[None] / 255
+        truth = torch.from_numpy(np.array(corpus.points[row, ::5], np.float32))
+        found = locate(network.volumes(frames), network.config.alpha)[0][:, :JOINTS].numpy()
+        betas = make_identity(seed, int(corpus.labels["identity"][row])).betas
+        rest = shape.shape(betas).template.numpy()
+        stature = 1000 * float(rest[:, 1].max() - rest[:, 1].min())
+        both = [each[:, :JOINTS].numpy() for each in (truth, reflected_points(truth))]
+        root.append(stature * np.min([root_aligned_error(found, each) for each in both], axis=0))
+        aligned.append(stature * np.min([procrustes_error(found, each) for each in both], axis=0))
+    return {
+        "frames": len(np.concatenate(root)),
+        "mpjpe_mm": round(float(np.concatenate(root).mean()), 1),
+        "pa_mpjpe_mm": round(float(np.concatenate(aligned).mean()), 1),
+    }
+
+
+if __name__ == "__main__":
+    main()
