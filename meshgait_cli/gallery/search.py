@@ -9,17 +9,9 @@ import numpy as np
 from ..distance import part_distance
 from ..errors import GalleryError
 from ..records import GaitEmbedding, Match
+from .sequence import GallerySequence
 
 __all__ = ["Gallery", "GallerySequence"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class GallerySequence:
-    """One sequence of a known person. name: where it came from, relative to the gallery."""
-
-    identity: str
-    name: str
-    embedding: GaitEmbedding
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from meshgait_cli.errors import GalleryError
 from meshgait_cli.distance import part_distance
+from meshgait_cli.errors import GalleryError
 from meshgait_cli.gallery.search import Gallery, GallerySequence
 from meshgait_cli.records import GaitEmbedding
 

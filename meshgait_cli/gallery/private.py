@@ -1,0 +1,105 @@
+"""Files for their owner only, and one writer at a time."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..errors import GalleryError
+
+__all__ = ["locked", "make_folder", "owner_only", "swept", "workplace", "write_json"]
+
+_PATIENCE_S = 600.0
+
+
+@contextmanager
+def owner_only() -> Iterator[None]:
+    """New files get mode 0600 and new folders 0700, those of other threads too while it lasts: the storage
+    engine takes no modes, only the process's umask."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@contextmanager
+def locked(path: Path, patience_s: float = _PATIENCE_S) -> Iterator[None]:
+    """Hold the lock file `path`. The system frees it when its holder dies. Raises GalleryError after
+    waiting."""
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(path, timeout=patience_s, mode=0o600):
+            yield
+    except Timeout:
+        raise GalleryError(
+            f"another process has been writing to {path.parent} for {patience_s:.0f} s: try again later"
+        ) from None
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder for its owner only; one that is there keeps its mode. Parents get the usual one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.mkdir(mode=0o700, exist_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write aside, 0600, flush to the disk, and move into place."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with os.fdopen(
+            os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
+        ) as file:
+            json.dump(value, file, indent=1, ensure_ascii=False)
+            file.write("\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+@contextmanager
+def workplace(folder: Path) -> Iterator[Path]:
+    """A private folder below `folder` that vanishes with the block; `swept` clears those of the killed."""
+    import shutil
+
+    make_folder(folder)
+    place = folder / f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    place.mkdir(mode=0o700)
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def swept(folder: Path) -> int:
+    """Delete the workplaces whose process on this machine has died; returns how many there were."""
+    import shutil
+
+    count = 0
+    for place in folder.iterdir() if folder.is_dir() else ():
+        host, _, rest = place.name.rpartition("-")[0].rpartition("-")
+        if host == socket.gethostname() and rest.isdigit() and not _alive(int(rest)):
+            shutil.rmtree(place, ignore_errors=True)
+            count += 1
+    return count
+
+
+def _alive(pid: int) -> bool:
+    if os.name == "nt":
+        return True  # there, asking would end it
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

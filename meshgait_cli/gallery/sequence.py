@@ -1,0 +1,50 @@
+"""One enrolled walk."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from ..errors import UsageError
+from ..records import GaitEmbedding, SilhouetteSequence
+
+__all__ = ["NAME_LIMIT", "GallerySequence", "checked_name"]
+
+NAME_LIMIT = 200  # characters
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GallerySequence:
+    """One sequence of a known person.
+
+    name: where it came from, for people to read. id: unique in its store, empty outside of one. source:
+    sha256 of what it was read from, so that nothing is enrolled twice. video: the video's address. start_s,
+    end_s: its time in the video, NaN where unknown. view, camera: as the user labels them. enrolled: UTC,
+    ISO 8601. silhouettes: what the embedding was made of, where it is at hand.
+    """
+
+    identity: str
+    name: str
+    embedding: GaitEmbedding
+    id: str = ""
+    source: str = ""
+    video: str = ""
+    start_s: float = math.nan
+    end_s: float = math.nan
+    view: str = ""
+    camera: str = ""
+    enrolled: str = ""
+    silhouettes: SilhouetteSequence | None = field(default=None, repr=False)
+
+
+def checked_name(identity: str) -> str:
+    """The identity without surrounding blanks. Any script and any sign may be in a name; it is never a path.
+
+    Raises UsageError for an empty or overlong one, and for control characters, which would garble a terminal.
+    """
+    name = identity.strip()
+    if not name or len(name) > NAME_LIMIT:
+        raise UsageError(f"a name has 1 to {NAME_LIMIT} characters, not {len(name)}")
+    if not name.isprintable():
+        raise UsageError(f"{name!r} holds control characters: choose another name")
+    return name

@@ -1,0 +1,177 @@
+"""The table in which a gallery's sequences lie: rows to and from LanceDB."""
+
+from __future__ import annotations
+
+import math
+import os
+import uuid
+import warnings
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import GalleryError
+from ..records import GaitEmbedding
+from .sequence import GallerySequence
+
+__all__ = ["COLUMNS", "Block", "Table"]
+
+NAME = "sequences"
+COLUMNS = (
+    "id", "identity", "name", "source", "video", "start_s", "end_s", "view", "camera", "enrolled", "quality",
+    "frames", "model",
+)  # fmt: skip
+_WORDS = ("id", "identity", "name", "source", "video", "view", "camera", "enrolled")
+_HALF_MAX = float(np.finfo(np.float16).max)
+_FRAGMENTS = 64  # small files that may pile up before they are joined
+_INDEX_FROM = 1000  # rows; fewer are found as fast without an index
+_KEEP_OLD = timedelta(hours=1)  # versions that somebody may still be reading
+
+Block = tuple[list[str], list[str], NDArray[np.float16]]
+
+
+class Table:
+    """Sequences of one model, parts×dim halves each. Every read sees the newest version.
+
+    Writes are transactions of their own; the store sees to it that there is one writer at a time.
+    """
+
+    def __init__(self, folder: Path, model_id: str, trained: bool, parts: int, dim: int) -> None:
+        self.folder, self.model_id, self.trained, self.parts, self.dim = folder, model_id, trained, parts, dim
+        self._table: Any = None
+
+    def create(self) -> None:
+        """Make it anew, empty."""
+        self._database().create_table(NAME, schema=self._schema(), mode="overwrite")
+
+    def add(self, sequences: Sequence[GallerySequence]) -> list[str]:
+        """Append, all of them or none; returns their ids. Joins small files where too many pile up."""
+        table, ids = self._rows(sequences)
+        self._open().add(table)
+        if self._open().stats()["fragment_stats"]["num_small_fragments"] >= _FRAGMENTS:
+            self._optimise(_KEEP_OLD)
+            self._index()
+        return ids
+
+    def delete(self, where: str) -> None:
+        self._open().delete(where)
+
+    def rename(self, where: str, identity: str) -> int:
+        return int(self._open().update(where=where, values={"identity": identity}).rows_updated)
+
+    def scrub(self) -> None:
+        """Leave nothing on the disk that is not in the newest version: rewrite every row that stays, build
+        the index anew, and delete all older files. A reader in another process may have to start again."""
+        table = self._open()
+        if table.count_rows():
+            table.update(values_sql={"quality": "quality"})
+        if any(index.columns == ["identity"] for index in table.list_indices()):
+            self._index(anew=True)
+        self._optimise(timedelta(0))
+
+    def count(self, where: str | None = None) -> int:
+        return int(self._open().count_rows(where))
+
+    def columns(self, names: Sequence[str], where: str | None = None) -> dict[str, list[Any]]:
+        """The named columns, row by row in one order; no vectors."""
+        query = self._open().search().select(list(names))
+        found = (query.where(where) if where else query).to_arrow()
+        return {name: found[name].to_pylist() for name in names}
+
+    def sequences(self, where: str | None = None) -> list[GallerySequence]:
+        """Whole rows; without silhouettes."""
+        query = self._open().search().select([*COLUMNS, "vector"])
+        found = (query.where(where) if where else query).to_arrow()
+        vectors = _halves(found["vector"].combine_chunks(), self.parts, self.dim).astype(np.float32)
+        rows = found.drop_columns(["vector"]).to_pylist()
+        return [self._sequence(row, vector) for row, vector in zip(rows, vectors, strict=True)]
+
+    def blocks(self) -> Iterator[Block]:
+        """ids, identities and N×parts×dim halves, some thousand rows at a time, straight from the disk."""
+        for batch in self._open().search().select(["id", "identity", "vector"]).to_batches():
+            yield (
+                batch.column("id").to_pylist(),
+                batch.column("identity").to_pylist(),
+                _halves(batch.column("vector"), self.parts, self.dim),
+            )
+
+    def _database(self) -> Any:
+        # Its remarks about its own housekeeping are no concern of the person at the terminal.
+        os.environ.setdefault("LANCEDB_LOG", "error")
+        os.environ.setdefault("LANCE_LOG", "error")
+        import lancedb
+
+        return lancedb.connect(self.folder, read_consistency_interval=timedelta(0))
+
+    def _open(self) -> Any:
+        if self._table is None:
+            try:
+                self._table = self._database().open_table(NAME)
+            except (ValueError, RuntimeError, OSError) as error:
+                raise GalleryError(f"{self.folder} is damaged: {str(error).splitlines()[0][:150]}") from error
+        return self._table
+
+    def _index(self, anew: bool = False) -> None:
+        from lancedb.index import BTree
+
+        table = self._open()
+        there = any(index.columns == ["identity"] for index in table.list_indices())
+        if anew or (not there and table.count_rows() >= _INDEX_FROM):
+            table.create_index("identity", config=BTree(), replace=True)
+
+    def _optimise(self, older_than: timedelta) -> None:
+        with warnings.catch_warnings():
+            # It warns that other writers would fail: there are none, the store holds its lock.
+            warnings.simplefilter("ignore")
+            self._open().optimize(cleanup_older_than=older_than, delete_unverified=True)
+
+    def _schema(self) -> Any:
+        import pyarrow as pa
+
+        return pa.schema(
+            [
+                *((name, pa.string()) for name in _WORDS),
+                ("start_s", pa.float64()),
+                ("end_s", pa.float64()),
+                ("quality", pa.float32()),
+                ("frames", pa.int32()),
+                ("model", pa.string()),
+                ("vector", pa.list_(pa.float16(), self.parts * self.dim)),
+            ]
+        )
+
+    def _rows(self, sequences: Sequence[GallerySequence]) -> tuple[Any, list[str]]:
+        import pyarrow as pa
+
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        ids = [one.id or uuid.uuid4().hex[:16] for one in sequences]
+        columns: dict[str, Any] = {name: [getattr(one, name) for one in sequences] for name in _WORDS}
+        columns["id"], columns["enrolled"] = ids, [one.enrolled or now for one in sequences]
+        for name in ("start_s", "end_s"):
+            columns[name] = np.array([getattr(one, name) for one in sequences], np.float64)
+        columns["quality"] = np.array([one.embedding.quality for one in sequences], np.float32)
+        columns["frames"] = np.array([one.embedding.frames for one in sequences], np.int32)
+        columns["model"] = [self.model_id] * len(ids)
+        values = np.stack([one.embedding.values for one in sequences]).reshape(len(ids), -1)
+        if np.abs(values).max() > _HALF_MAX:
+            raise GalleryError(f"embeddings beyond ±{_HALF_MAX:.0f} do not fit in half precision")
+        halves = pa.array(values.astype(np.float16).ravel())
+        columns["vector"] = pa.FixedSizeListArray.from_arrays(halves, self.parts * self.dim)
+        return pa.table(columns, schema=self._schema()), ids
+
+    def _sequence(self, row: dict[str, Any], vector: NDArray[np.float32]) -> GallerySequence:
+        quality = row.pop("quality")
+        frames = row.pop("frames")
+        embedding = GaitEmbedding(
+            vector, row.pop("model"), self.trained, frames, math.nan if quality is None else quality
+        )
+        return GallerySequence(embedding=embedding, **row)
+
+
+def _halves(column: Any, parts: int, dim: int) -> NDArray[np.float16]:
+    flat = column.flatten().to_numpy(zero_copy_only=False)
+    return flat.reshape(-1, parts, dim)

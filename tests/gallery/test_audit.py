@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from meshgait_cli.errors import GalleryError
+from meshgait_cli.gallery.audit import KEY, LOG, Audit
+
+
+def test_a_person_is_found_by_name_and_named_nowhere(tmp_path: Path) -> None:
+    audit = Audit(tmp_path)
+    audit.note("enrol", ["Zebediah", "ben"], sequences=3)
+    audit.note("search", walkers=1)
+    audit.note("remove", ["Zebediah"], sequences=2)
+    assert [entry["action"] for entry in Audit(tmp_path).entries("Zebediah")] == ["enrol", "remove"]
+    assert [entry["action"] for entry in audit.entries()] == ["enrol", "search", "remove"]
+    assert audit.entries("eve") == []
+    assert b"Zebediah" not in (tmp_path / LOG).read_bytes() + (tmp_path / KEY).read_bytes()
+    assert {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in (LOG, KEY)} == {0o600}
+
+
+def test_another_gallery_has_other_pseudonyms(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    assert Audit(tmp_path / "a").pseudonym("ben") != Audit(tmp_path / "b").pseudonym("ben")
+
+
+@pytest.mark.parametrize("line", [0, 1, 2])
+def test_a_changed_or_missing_line_shows(tmp_path: Path, line: int) -> None:
+    audit = Audit(tmp_path)
+    for number in range(4):
+        audit.note("search", walkers=number)
+    audit.verify()
+    lines = (tmp_path / LOG).read_text().splitlines(keepends=True)
+    (tmp_path / LOG).write_text("".join([*lines[:line], *lines[line + 1 :]]))
+    with pytest.raises(GalleryError, match="tampered"):
+        audit.verify()
+    lines[line] = lines[line].replace("search", "nought")
+    (tmp_path / LOG).write_text("".join(lines))
+    with pytest.raises(GalleryError, match="tampered"):
+        audit.verify()
+
+
+def test_a_line_cut_short_by_a_crash_harms_no_other(tmp_path: Path) -> None:
+    audit = Audit(tmp_path)
+    audit.note("enrol", ["ben"])
+    with (tmp_path / LOG).open("ab") as file:
+        file.write(b'{"time": "2026-')
+    audit.note("search")
+    audit.verify()
+    assert [entry["action"] for entry in audit.entries()] == ["enrol", "search"]
+
+
+def test_a_great_many_people_in_one_note(tmp_path: Path) -> None:
+    audit = Audit(tmp_path)
+    audit.note("enrol", [f"p{number}" for number in range(5000)])
+    audit.note("search")
+    audit.verify()
+    assert len(audit.entries("p4999")) == 1
