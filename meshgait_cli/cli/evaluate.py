@@ -100,17 +100,12 @@ def evaluate(
 
 def _write(report: Report, path: Path) -> None:
     import json
-    import os
 
+    from ..atomic import aside
     from .console import clean
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        aside.write_text(json.dumps(clean(report.to_dict()), indent=1) + "\n", encoding="utf-8")
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with aside(path) as temporary:
+        temporary.write_text(json.dumps(clean(report.to_dict()), indent=1) + "\n", encoding="utf-8")
 
 
 def _table(condition: str, rows: dict[str, Figures]) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..assets import sha256_of
+from ..atomic import aside
 from ..errors import UsageError, WeightsError
 from ..shipped import folder as shipped_folder
 from .decode import BodyDecoder
@@ -82,13 +82,8 @@ def save(
         "trained": json.dumps(trained),
         "card": json.dumps(card or {}, ensure_ascii=False),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        save_file(tensors, partial, metadata)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with aside(path) as temporary:
+        save_file(tensors, temporary, metadata)
 
 
 def load(name_or_path: str | Path | None = None, device: torch.device | str = "cpu") -> LoadedModel:

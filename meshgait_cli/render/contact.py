@@ -6,8 +6,6 @@ opening over time with the steps marked, the person in colour, and silhouettes e
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from .. import atomic
 from ..errors import RenderError
 from ..people.walking import leg_spread
 from ..records import SilhouetteSequence, TrackQuality
@@ -93,17 +92,8 @@ def write_png(path: Path, image: NDArray[np.uint8]) -> None:
     done, data = cv2.imencode(".png", np.ascontiguousarray(image[..., ::-1]))
     if not done:
         raise RenderError(f"a picture of shape {image.shape} cannot be written as PNG")
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data.tobytes())
-        Path(aside).chmod(0o644)
-        os.replace(aside, path)
-    except BaseException:
-        Path(aside).unlink(missing_ok=True)
-        raise
+    with atomic.aside(Path(path)) as temporary:
+        temporary.write_bytes(data.tobytes())
 
 
 def _text(

@@ -6,12 +6,12 @@ skeleton's approximation of it.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..atomic import aside
 from ..errors import RenderError
 from ..records import BodySequence
 
@@ -119,13 +119,8 @@ def write_glb(
     model.bufferViews, model.accessors = blob.views, blob.accessors
     model.buffers = [g.Buffer(byteLength=len(blob.data))]
     model.set_binary_blob(bytes(blob.data))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp.glb")
-    try:
+    with aside(path) as temporary:
         model.save_binary(str(temporary))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 class _Blob:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..atomic import aside
 from ..errors import ResultError, UsageError
 from ..records import GaitEmbedding
 
@@ -47,13 +47,8 @@ class EmbeddingSet:
         writer = {".safetensors": self._write_safetensors, ".parquet": self._write_parquet}.get(path.suffix)
         if writer is None:
             raise UsageError(f"cannot write {path.name}: embeddings go to a {' or '.join(SUFFIXES)} file")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
+        with aside(path) as temporary:
             writer(temporary)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
     def _labels(self) -> list[dict[str, Any]]:
         return [

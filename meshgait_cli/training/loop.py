@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -18,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..atomic import aside
 from ..errors import MeshgaitError, UsageError
 from ..network.heads import CE_SCALE
 from ..network.meshgait import MeshGait
@@ -165,7 +165,6 @@ class Run:
     def save(self) -> None:
         """Write the checkpoint aside and move it into place."""
         path = self.folder / STATE_FILE
-        aside = path.with_suffix(".tmp")
         state = {
             "model": self.model.state_dict(),
             "teller": self.teller.state_dict(),
@@ -176,8 +175,8 @@ class Run:
             "began": self.began,
             "recipe": asdict(self.recipe),
         }
-        torch.save(state, aside)
-        os.replace(aside, path)
+        with aside(path) as temporary:
+            torch.save(state, temporary)
 
     def advance(self, share: float) -> dict[str, float]:
         """One step at `share` of the schedule; returns the losses. MeshgaitError when one is not finite."""

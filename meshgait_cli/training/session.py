@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..assets import cache_dir
+from ..atomic import aside
 from ..device import resolve_device
 from ..errors import SourceNotFound, UsageError
 from ..network.variants import VARIANTS
@@ -116,9 +116,8 @@ def train_recipe(
         tick=tick,
     )
     path = export(model, about, out / f"{recipe.variant}.safetensors")
-    aside = out / f".about.{os.getpid()}.tmp"
-    aside.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-    aside.replace(out / "about.json")
+    with aside(out / "about.json") as temporary:
+        temporary.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     return Trained(path, about)
 
 

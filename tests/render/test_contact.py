@@ -127,7 +127,7 @@ def test_a_failed_write_leaves_the_old_picture_and_nothing_else(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("meshgait_cli.render.contact.os.replace", full)
+    monkeypatch.setattr("meshgait_cli.atomic.os.replace", full)
     with pytest.raises(OSError, match="No space"):
         write_png(path, np.full((4, 4, 3), 255, dtype=np.uint8))
     assert path.read_bytes() == before
