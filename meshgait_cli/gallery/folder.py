@@ -32,7 +32,7 @@ from .walkers import IMAGE_SUFFIXES, SILHOUETTE_SUFFIXES, Walker, kind_of, walke
 if TYPE_CHECKING:
     from ..pipeline import Extractor, Progress
 
-__all__ = ["HIDDEN", "Indexed", "index_folder"]
+__all__ = ["HIDDEN", "Indexed", "digest_of", "index_folder", "sources_in"]
 
 HIDDEN = ".meshgait"
 _SCHEMA = 1
@@ -74,7 +74,7 @@ def index_folder(
     """
     if not folder.is_dir():
         raise SourceNotFound(f"there is no gallery folder {folder}")
-    items = [_Item(path, identity) for path, identity in _sources(folder)]
+    items = [_Item(path, identity) for path, identity in sources_in(folder)]
     if not items:
         raise GalleryError(
             f"the gallery {folder} is empty: put in NAME.mp4, NAME/*.mp4, or extracted results by name"
@@ -83,7 +83,7 @@ def index_folder(
     known = _read_index(folder, settings)
     new: list[_Item] = []
     for item in items:
-        item.digest = _digest(item.path)
+        item.digest = digest_of(item.path)
         kept = known.get(_key(folder, item.path))
         if kept is not None and kept.digest == item.digest and kept.identity == item.identity:
             item.embeddings, item.note = kept.embeddings, kept.note
@@ -106,7 +106,7 @@ def index_folder(
     return Indexed(Gallery(sequences), len(new), len(items) - len(new), notes)
 
 
-def _sources(folder: Path) -> Iterator[tuple[Path, str]]:
+def sources_in(folder: Path) -> Iterator[tuple[Path, str]]:
     """(path, identity) of everything in the folder that can hold a walker."""
     files = (*VIDEO_SUFFIXES, *SILHOUETTE_SUFFIXES, *EMBEDDING_SUFFIXES)
     for child in sorted(folder.iterdir()):
@@ -171,7 +171,7 @@ def _key(folder: Path, path: Path) -> str:
     return path.relative_to(folder).as_posix()
 
 
-def _digest(path: Path) -> str:
+def digest_of(path: Path) -> str:
     """sha256 of a file; of a result's manifest and embeddings; of a mask folder's files."""
     if path.is_file():
         return sha256_of(path)

@@ -93,6 +93,11 @@ class Store:
         return self._settings["model"]["id"] if self._settings["model"] else None
 
     @property
+    def trained(self) -> bool:
+        """False when its embeddings were made by a network with untrained weights."""
+        return bool(self._settings["model"]["trained"]) if self._settings["model"] else True
+
+    @property
     def shape(self) -> tuple[int, int] | None:
         """parts, dim of its embeddings."""
         model = self._settings["model"]
@@ -107,8 +112,7 @@ class Store:
         Raises GalleryError when an embedding was made by another model than the gallery's, UsageError for a
         name that is none.
         """
-        for one in sequences:
-            checked_name(one.identity)
+        sequences = [replace(one, identity=checked_name(one.identity)) for one in sequences]
         ids: list[str] = []
         with self._writing():
             for start in range(0, len(sequences), _BATCH):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import NoWalkerError, SourceNotFound
-from ..records import GaitEmbedding
+from ..records import GaitEmbedding, SilhouetteSequence
 from ..results.directory import Result, is_result
 from ..results.embeddings import SUFFIXES as EMBEDDING_SUFFIXES
 from ..results.embeddings import EmbeddingSet
@@ -24,11 +25,20 @@ MIN_SILHOUETTES = 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Walker:
-    """One embedded walker. label: an identity where the source names one, else the track."""
+    """One embedded walker. label: an identity where the source names one, else the track.
+
+    result: the folder it was read from. silhouettes: what the embedding was made of. video: its address.
+    start_s, end_s: when it was seen there, NaN where nobody knows. view: as the source labels it.
+    """
 
     label: str
     embedding: GaitEmbedding
     result: Path | None = None
+    silhouettes: SilhouetteSequence | None = None
+    video: str = ""
+    start_s: float = math.nan
+    end_s: float = math.nan
+    view: str = ""
 
 
 def kind_of(path: str | Path) -> str:
@@ -61,7 +71,7 @@ def walkers_in(
         raise SourceNotFound(f"there is no {source}")
     if kind == "embeddings":
         found = EmbeddingSet.read(Path(source))
-        walkers = [Walker(item.id, item.embedding) for item in found.items]
+        walkers = [Walker(item.id, item.embedding, view=item.view) for item in found.items]
     elif kind == "silhouettes":
         walkers = _from_silhouettes(Path(source), extractor)
     elif kind == "result":
@@ -81,7 +91,8 @@ def _from_silhouettes(path: Path, extractor: Extractor) -> list[Walker]:
         if len(item.sequence) < MIN_SILHOUETTES:
             continue
         (embedding,) = extractor.embedder.embed([item.sequence])
-        walkers.append(Walker(item.identity or item.path.stem, embedding))
+        label = item.identity or item.path.stem
+        walkers.append(Walker(label, embedding, silhouettes=item.sequence, view=item.view))
     if not walkers:
         raise NoWalkerError(f"{path} holds no sequence of at least {MIN_SILHOUETTES} silhouettes")
     return walkers
@@ -92,15 +103,27 @@ def _from_result(result: Result, extractor: Extractor) -> list[Walker]:
     if not usable:
         raise NoWalkerError(why_nobody(result))
     network = result.manifest.model("network")
+    sequences = [result.silhouettes(track, good_only=True) for track in usable]
     if network is not None and network.id == extractor.embedder.model_id:
         kept = result.embeddings()
-        return [Walker(f"track {t.id}", kept[t.id], result.folder) for t in usable if t.id in kept]
-    # Made by another network: the silhouettes are still good.
-    sequences = [result.silhouettes(track, good_only=True) for track in usable]
-    fresh = extractor.embedder.embed(sequences)
+        embeddings = [kept.get(track.id) for track in usable]
+    else:  # made by another network: the silhouettes are still good
+        embeddings = [
+            replace(embedding, quality=track.score)
+            for embedding, track in zip(extractor.embedder.embed(sequences), usable, strict=True)
+        ]
     return [
-        Walker(f"track {track.id}", embedding, result.folder)
-        for track, embedding in zip(usable, fresh, strict=True)
+        Walker(
+            label=f"track {track.id}",
+            embedding=embedding,
+            result=result.folder,
+            silhouettes=sequence,
+            video=result.manifest.video.address,
+            start_s=track.start_s,
+            end_s=track.end_s,
+        )
+        for track, embedding, sequence in zip(usable, embeddings, sequences, strict=True)
+        if embedding is not None
     ]
 
 

@@ -1,0 +1,152 @@
+"""A gallery, or all that it holds about one person, as files that anybody can read; and back.
+
+OUT/README.txt               what this is
+OUT/sequences.json           one entry a sequence: identity, where and when it is from, quality, model
+OUT/embeddings.safetensors   one array a sequence, in the same order
+OUT/silhouettes/ID.npz       T×64×64 uint8, where they were kept
+OUT/log.json                 what the audit log says of the person (of one person only)
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import GalleryError, ResultError, UsageError
+from ..records import GaitEmbedding, SilhouetteSequence
+from ..results.embeddings import EmbeddingSet, LabelledEmbedding
+from .private import make_folder, owner_only, write_json
+from .sequence import GallerySequence
+from .store import Store
+
+__all__ = ["export", "import_into", "is_export"]
+
+INDEX = "sequences.json"
+VECTORS = "embeddings.safetensors"
+SCHEMA = 1
+_ABOUT = """Exported by meshgait from a gallery of people and their way of walking. This is biometric
+personal data.
+
+sequences.json          one entry for each recorded walk: whose it is, and where and when it is from
+embeddings.safetensors  for each of them, in the same order, the numbers by which it is recognised
+silhouettes/            the outlines of the walking person from which these numbers were computed
+log.json                when the person was enrolled, renamed or merged, where one person was exported
+"""
+
+
+def is_export(folder: Path) -> bool:
+    return (folder / INDEX).is_file()
+
+
+def export(store: Store, out: Path, identity: str | None = None) -> int:
+    """Write the whole gallery, or one person's part, into the new folder `out`, for its owner only; returns
+    the number of sequences.
+
+    Raises GalleryError when there is nobody, or not that person; UsageError when `out` holds something.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise UsageError(f"{out} holds something already: choose a new folder to export to")
+    sequences = store.sequences(None if identity is None else [identity])
+    if not sequences:
+        whom = "nobody" if identity is None else f"no {identity!r}"
+        raise GalleryError(f"there is {whom} in the gallery {store.folder}")
+    first = sequences[0].embedding
+    with owner_only():
+        make_folder(out)
+        (out / "README.txt").write_text(_ABOUT, encoding="utf-8")
+        items = tuple(LabelledEmbedding(one.identity, one.embedding, view=one.view) for one in sequences)
+        EmbeddingSet(items, first.model_id, first.trained).write(out / VECTORS)
+        for one in sequences:
+            found = store.silhouettes(one.id)
+            if found is not None:
+                make_folder(out / "silhouettes")
+                path = out / "silhouettes" / f"{one.id}.npz"
+                np.savez_compressed(path, silhouettes=found.silhouettes, times=found.times)
+        if identity is not None:
+            write_json(out / "log.json", store.audit.entries(identity))
+        index = {"schema": SCHEMA, "model": first.model_id, "sequences": [_entry(one) for one in sequences]}
+        write_json(out / INDEX, index)  # last: without it the folder is no export
+    store.audit.note("export", [] if identity is None else [identity], sequences=len(sequences))
+    return len(sequences)
+
+
+def _entry(one: GallerySequence) -> dict[str, Any]:
+    def known(value: float) -> float | None:
+        return None if math.isnan(value) else value
+
+    return {
+        "id": one.id,
+        "identity": one.identity,
+        "name": one.name,
+        "source": one.source,
+        "video": one.video,
+        "start_s": known(one.start_s),
+        "end_s": known(one.end_s),
+        "view": one.view,
+        "camera": one.camera,
+        "enrolled": one.enrolled,
+        "quality": known(one.embedding.quality),
+        "frames": one.embedding.frames,
+    }
+
+
+def import_into(store: Store, folder: Path) -> list[str]:
+    """Enrol an exported folder; returns the ids of the new sequences. Those that are there already are left
+    out.
+
+    Raises GalleryError when it is no export, damaged, or of another model.
+    """
+    if not is_export(folder):
+        raise GalleryError(f"{folder} was not exported by meshgait: it has no {INDEX}")
+    known = {row["id"] for row in store.describe()}
+    return store.add([one for one in _read(folder) if one.id not in known])
+
+
+def _read(folder: Path) -> Sequence[GallerySequence]:
+    try:
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        if index["schema"] != SCHEMA:
+            raise GalleryError(f"{folder} was exported by another version of meshgait ({index['schema']})")
+        items = EmbeddingSet.read(folder / VECTORS).items
+        return [
+            _sequence(folder, entry, item.embedding)
+            for entry, item in zip(index["sequences"], items, strict=True)
+        ]
+    except (OSError, ValueError, KeyError, TypeError, ResultError) as error:
+        raise GalleryError(f"{folder} is damaged: {error}") from error
+
+
+def _sequence(folder: Path, entry: dict[str, Any], embedding: GaitEmbedding) -> GallerySequence:
+    def seconds(value: float | None) -> float:
+        return math.nan if value is None else float(value)
+
+    key = str(entry["id"])
+    if not key.isalnum():
+        raise ValueError(f"{key!r} is no sequence id")
+    return GallerySequence(
+        identity=str(entry["identity"]),
+        name=str(entry["name"]),
+        embedding=embedding,
+        id=key,
+        source=str(entry["source"]),
+        video=str(entry["video"]),
+        start_s=seconds(entry["start_s"]),
+        end_s=seconds(entry["end_s"]),
+        view=str(entry["view"]),
+        camera=str(entry["camera"]),
+        enrolled=str(entry["enrolled"]),
+        silhouettes=_silhouettes(folder / "silhouettes" / f"{key}.npz"),
+    )
+
+
+def _silhouettes(path: Path) -> SilhouetteSequence | None:
+    if not path.exists():
+        return None
+    with np.load(path, allow_pickle=False) as arrays:
+        return replace(SilhouetteSequence.from_arrays(arrays["silhouettes"]), times=arrays["times"])

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from meshgait_cli.shipped import folder as shipped
+
+EXAMPLES = sorted((shipped("examples") / "walkers").glob("*.npz"))
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """anna.npz, ben/{monday,tuesday}.npz, and a name that is also markup and a path."""
+    place = tmp_path / "people"
+    (place / "ben").mkdir(parents=True)
+    (place / "<script>[bold]").mkdir()
+    for source, name in zip(
+        EXAMPLES, ("anna.npz", "ben/monday.npz", "ben/tuesday.npz", "<script>[bold]/x.npz"), strict=False
+    ):
+        shutil.copy(source, place / name)
+    return place
+
+
+@pytest.fixture
+def gallery(tmp_path: Path, folder: Path, meshgait: Run) -> Path:
+    place = tmp_path / "gallery"
+    assert meshgait("gallery", "create", place).code == 0
+    assert meshgait("gallery", "enroll", place, folder, "--quiet", "--device", "cpu").code == 0
+    return place
+
+
+def test_a_folder_of_people_is_enrolled_once(gallery: Path, folder: Path, meshgait: Run) -> None:
+    people = json.loads(meshgait("gallery", "list", gallery, "--json").out)
+    assert people == [
+        {"identity": "<script>[bold]", "sequences": 1},
+        {"identity": "anna", "sequences": 1},
+        {"identity": "ben", "sequences": 2},
+    ]
+    again = json.loads(meshgait("gallery", "enroll", gallery, folder, "--json", "-q", "--device", "cpu").out)
+    assert (again["enrolled"], again["already"]) == (0, 4)
+    assert "<script>[bold]" in meshgait("gallery", "list", gallery).out  # as it is, not as markup
+    stats = json.loads(meshgait("gallery", "stats", gallery, "--json").out)
+    assert (stats["people"], stats["sequences"], stats["with_several_sequences"]) == (3, 4, 1)
+    assert stats["model"].startswith("meshgait-s@")
+
+
+def test_one_file_needs_a_name(gallery: Path, folder: Path, meshgait: Run) -> None:
+    refused = meshgait("gallery", "enroll", gallery, folder / "anna.npz", "--quiet")
+    assert refused.code == 2
+    assert "--identity" in refused.error
+    done = meshgait(
+        "gallery", "enroll", gallery, folder / "ben" / "monday.npz", "-i", "carl", "--camera", "door", "-q",
+        "--device", "cpu", "--json",
+    )  # fmt: skip
+    assert json.loads(done.out)["people"] == ["carl"]
+    (row,) = json.loads(meshgait("gallery", "show", gallery, "carl", "--json").out)
+    assert (row["camera"], row["name"], row["frames"], row["silhouettes"]) == (
+        "door",
+        "monday.npz monday",
+        60,
+        True,
+    )
+
+
+def test_removal_asks_and_erases(gallery: Path, meshgait: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+    import sys
+
+    monkeypatch.setattr(sys, "stdin", io.StringIO("n\n"))
+    assert meshgait("gallery", "remove", gallery, "ben").code == 1
+    assert len(json.loads(meshgait("gallery", "list", gallery, "--json").out)) == 3
+    assert json.loads(meshgait("gallery", "remove", gallery, "ben", "--yes", "--json").out)["removed"] == 2
+    assert len(list((gallery / "silhouettes").iterdir())) == 2
+    gone = meshgait("gallery", "show", gallery, "ben")
+    assert gone.code == 1
+    assert "'ben'" in gone.error
+
+
+def test_rename_merge_export_import(gallery: Path, tmp_path: Path, meshgait: Run) -> None:
+    assert meshgait("gallery", "rename", gallery, "anna", "Anna B.").code == 0
+    assert meshgait("gallery", "merge", gallery, "ben", "Anna B.", "--yes").code == 0
+    out = tmp_path / "out"
+    assert meshgait("gallery", "export", gallery, out, "--identity", "ben").code == 0
+    assert [entry["action"] for entry in json.loads((out / "log.json").read_text())] == ["enrol", "merge"]
+    assert len(list((out / "silhouettes").iterdir())) == 3
+    other = tmp_path / "other"
+    meshgait("gallery", "create", other)
+    assert json.loads(meshgait("gallery", "import", other, out, "--json").out)["imported"] == 3
+    assert json.loads(meshgait("gallery", "import", other, out, "--json").out)["imported"] == 0
+    assert json.loads(meshgait("gallery", "list", other, "--json").out) == [
+        {"identity": "ben", "sequences": 3}
+    ]
+    assert meshgait("gallery", "export", gallery, out).code == 2  # it holds something
+
+
+def test_an_export_holds_all_that_is_kept(gallery: Path, tmp_path: Path) -> None:
+    from meshgait_cli.gallery.exchange import export, import_into
+    from meshgait_cli.gallery.store import Store
+
+    first = Store(gallery)
+    export(first, tmp_path / "all")
+    second = Store.create(tmp_path / "copy")
+    import_into(second, tmp_path / "all")
+    assert repr(second.describe()) == repr(first.describe())  # NaN is not itself
+    for one, two in zip(
+        sorted(first.sequences(), key=lambda s: s.id),
+        sorted(second.sequences(), key=lambda s: s.id),
+        strict=True,
+    ):
+        assert np.array_equal(one.embedding.values, two.embedding.values)
+
+
+@pytest.mark.parametrize("text", ["{", '{"schema": 7}', '{"schema": 1, "sequences": [{}]}'])
+def test_a_damaged_export_is_refused_in_words(
+    gallery: Path, tmp_path: Path, meshgait: Run, text: str
+) -> None:
+    out = tmp_path / "out"
+    meshgait("gallery", "export", gallery, out)
+    (out / "sequences.json").write_text(text)
+    refused = meshgait("gallery", "import", gallery, out)
+    assert refused.code == 1
+    assert "out" in refused.error
+
+
+def test_an_export_cannot_reach_outside_its_folder(gallery: Path, tmp_path: Path, meshgait: Run) -> None:
+    out = tmp_path / "out"
+    meshgait("gallery", "export", gallery, out)
+    index = json.loads((out / "sequences.json").read_text())
+    index["sequences"][0]["id"] = "../../evil"
+    (out / "sequences.json").write_text(json.dumps(index))
+    other = tmp_path / "other"
+    meshgait("gallery", "create", other)
+    assert meshgait("gallery", "import", other, out).code == 1
+
+
+def test_nothing_there_is_said_in_words(tmp_path: Path, meshgait: Run) -> None:
+    for command in (("list",), ("show", "x"), ("stats",), ("remove", "x", "--yes")):
+        refused = meshgait("gallery", command[0], tmp_path / "nowhere", *command[1:])
+        assert refused.code == 2
+        assert "gallery create" in refused.error
