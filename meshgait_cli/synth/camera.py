@@ -36,7 +36,13 @@ class Camera:
 
         pelvis: T×3, kept at 0.47 of the picture's height.
         """
-        a, e, r = np.deg2rad(self.azimuths(times)), np.deg2rad(self.elevation), np.deg2rad(self.roll)
+        return self.project_from(self.azimuths(times), points, pelvis, height, width)
+
+    def project_from(
+        self, azimuths: Array, points: Array, pelvis: Array, height: int, width: int
+    ) -> tuple[Array, Array]:
+        """As `project`, for T azimuths that are known."""
+        a, e, r = np.deg2rad(azimuths), np.deg2rad(self.elevation), np.deg2rad(self.roll)
         zero, one = np.zeros_like(a), np.ones_like(a)
         turn = np.stack([np.cos(a), zero, np.sin(a), zero, one, zero, -np.sin(a), zero, np.cos(a)], 1)
         tilt = np.array([[1, 0, 0], [0, np.cos(e), -np.sin(e)], [0, np.sin(e), np.cos(e)]])
@@ -48,8 +54,9 @@ class Camera:
         return np.stack([x, y], axis=-1), -seen[..., 2] * per_metre
 
 
-def sample_camera(rng: np.random.Generator, speed: float = 1.2) -> Camera:
-    """A view as surveillance, phones and street cameras have them. speed: the walker's, m/s."""
+def sample_camera(rng: np.random.Generator, speed: float = 1.2, given: float | None = None) -> Camera:
+    """A view as surveillance, phones and street cameras have them. speed: the walker's, m/s. given: the
+    azimuth, instead of a drawn one."""
     kind = rng.random()
     if kind < 0.5:
         azimuth = rng.uniform(0, 360)
@@ -57,6 +64,8 @@ def sample_camera(rng: np.random.Generator, speed: float = 1.2) -> Camera:
         azimuth = rng.choice([90, 270]) + rng.uniform(-35, 35)
     else:
         azimuth = rng.choice([0, 180]) + rng.uniform(-25, 25)
+    if given is not None:
+        azimuth = given
     kind = rng.random()
     if kind < 0.55:
         elevation = rng.uniform(-3, 10)

@@ -27,7 +27,16 @@ from .camera import Camera, sample_camera
 from .faults import SEVERITIES
 from .walkers import OUTFITS, Identity, SyntheticSequence, make_identity, render_sequence
 
-__all__ = ["HELD_OUT", "LABELS", "PROBES", "Corpus", "is_finished", "make_benchmark", "make_corpus"]
+__all__ = [
+    "HELD_OUT",
+    "LABELS",
+    "PROBES",
+    "Corpus",
+    "is_finished",
+    "label_of",
+    "make_benchmark",
+    "make_corpus",
+]
 
 Progress = Callable[[int, int], None]
 HELD_OUT = 1_000_000  # identities numbered from here on are never trained on
@@ -75,6 +84,20 @@ def is_finished(folder: Path) -> bool:
     return (folder / "manifest.json").is_file()
 
 
+def label_of(identity: int, probe: int, sequence: SyntheticSequence) -> tuple[object, ...]:
+    """One record of `LABELS`."""
+    return (
+        identity,
+        probe,
+        sequence.outfit,
+        sequence.carrying,
+        SEVERITIES.index(sequence.severity),
+        sequence.camera.azimuth,
+        sequence.camera.elevation,
+        sequence.fps,
+    )
+
+
 class _Writer:
     def __init__(self, folder: Path, sequences: int, frames: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -90,16 +113,7 @@ class _Writer:
     def add(self, identity: int, probe: int, sequence: SyntheticSequence) -> None:
         self.silhouettes[self.count] = sequence.silhouettes[:, :, SIDE_CUT:-SIDE_CUT]
         self.points[self.count] = np.concatenate([sequence.joints, sequence.markers], axis=1)
-        self.labels[self.count] = (
-            identity,
-            probe,
-            sequence.outfit,
-            sequence.carrying,
-            SEVERITIES.index(sequence.severity),
-            sequence.camera.azimuth,
-            sequence.camera.elevation,
-            sequence.fps,
-        )
+        self.labels[self.count] = label_of(identity, probe, sequence)
         self.count += 1
 
     def finish(self, manifest: dict[str, Any]) -> None:

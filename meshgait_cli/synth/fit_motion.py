@@ -24,7 +24,7 @@ from scipy.spatial.transform import Rotation
 from ..body.model import PARENTS
 from .motion import CHANNELS, DATA_FILE, HARMONICS, SWAP
 
-__all__ = ["cycles_of", "fit", "main"]
+__all__ = ["RATE", "cycles_of", "fit", "fourier", "main", "mirrored"]
 
 RATE = 60  # Hz
 SAMPLES = 64  # per cycle
@@ -88,14 +88,14 @@ def cycles_of(rotvec: Array, root: Array, rest: Array, leg: float) -> list[tuple
     return found
 
 
-def _mirrored(cycle: Array) -> Array:
+def mirrored(cycle: Array) -> Array:
     """The same walk seen in a mirror, half a cycle on, so that the left foot leads again."""
     angles = cycle[:, :72].reshape(-1, 24, 3)[:, list(SWAP)] * [1, -1, -1]
     sway = cycle[:, 72:] * [-1, 1]
     return np.roll(np.concatenate([angles.reshape(-1, 72), sway], axis=1), SAMPLES // 2, axis=0)
 
 
-def _fourier(cycle: Array) -> Array:
+def fourier(cycle: Array) -> Array:
     """(1 + 2·HARMONICS)×CHANNELS: mean, then cosine and sine of each harmonic."""
     spectrum = np.fft.rfft(cycle, axis=0) / SAMPLES
     rows = [spectrum[0].real]
@@ -114,8 +114,8 @@ def fit(mocap: Path, rest: Array) -> dict[str, Any]:
         if about["straight"] < 0.9 or len(rotvec) < 70:
             continue
         for cycle, period, pace in cycles_of(rotvec, root, rest, about["leg_m"]):
-            for mirror, view in enumerate((cycle, _mirrored(cycle))):
-                rows.append(_fourier(view).ravel())
+            for mirror, view in enumerate((cycle, mirrored(cycle))):
+                rows.append(fourier(view).ravel())
                 subjects.append(2 * about["subject"] + mirror)  # a mirrored person is another person
                 periods.append(period)
                 speeds.append(pace)

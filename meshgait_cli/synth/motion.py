@@ -69,7 +69,7 @@ class GaitStyle:
 
     scores: K coordinates in the model. gain: 24 factors on each joint's swing. offset: 24×3 radians added
     to the pose. lag: 24 radians of phase by which each joint trails. speed: preferred, leg lengths/s.
-    cadence: preferred, cycles/s.
+    cadence: preferred, cycles/s. extra: (1+2H)×74 Fourier rows on top, of somebody's recorded walk, or None.
     """
 
     scores: Array
@@ -78,6 +78,7 @@ class GaitStyle:
     lag: Array
     speed: float
     cadence: float
+    extra: Array | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,6 +159,8 @@ def _series(style: GaitStyle, mood: Mood | None) -> Array:
     if mood is not None:
         scores, speed = scores + mood.scores, speed * mood.pace
     rows = model.mean + (speed - model.speed[0]) * model.by_speed
+    if style.extra is not None:
+        rows = rows + style.extra
     return rows + np.tensordot(scores, model.components, 1)
 
 

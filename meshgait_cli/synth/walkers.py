@@ -14,11 +14,11 @@ from ..body import open_body
 from ..body.model import BodyModel, ShapedBody
 from ..body.rasteriser import Outline
 from ..people.silhouette import normalise
-from . import motion
+from . import feet, motion
 from .camera import Camera, sample_camera
 from .clothes import Drape, Outfit, carry, inflate, normals_of, sample_outfit
 from .faults import Faults, sample_faults
-from .motion import ARMS, GaitStyle
+from .motion import ARMS, GaitStyle, Mood
 
 __all__ = ["OUTFITS", "Identity", "SyntheticSequence", "make_identity", "render_sequence"]
 
@@ -45,6 +45,11 @@ class SyntheticSequence:
     under the clothes, in silhouette units (x right and y down from the centre, one unit the silhouette's
     height, z away from the camera, from the pelvis). phases: T radians of the walking cycle. camera: the
     view. outfit: index in the wardrobe. severity: of the segmentation faults.
+
+    mood: what set this walk apart. walk: how its feet meet the floor, where that was asked for. rotations:
+    T×24×3 axis-angle, relative to the parent joint, which pose the body of the identity's betas. azimuths: T
+    degrees. transform: T×3 (scale, left, top) from the picture, `canvas` (height, width) pixels large, to the
+    silhouette, as in `records.SilhouetteSequence`.
     """
 
     silhouettes: NDArray[np.uint8]
@@ -56,6 +61,12 @@ class SyntheticSequence:
     outfit: int
     carrying: bool
     severity: str
+    mood: Mood
+    walk: feet.Walk | None
+    rotations: NDArray[np.float32]
+    azimuths: NDArray[np.float32]
+    transform: NDArray[np.float32]
+    canvas: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,10 +122,15 @@ def render_sequence(
     outfit: int | None = None,
     carrying: bool | None = None,
     fps: float | None = None,
+    fault_rng: np.random.Generator | None = None,
+    planted: bool | feet.Walk = False,
 ) -> SyntheticSequence:
     """One sequence of `frames` consecutive silhouettes. What is not given is drawn from `rng`.
 
-    outfit: index in the wardrobe. severity: of segmentation faults (`faults.SEVERITIES`).
+    outfit: index in the wardrobe. severity: of segmentation faults (`faults.SEVERITIES`). fault_rng: draws
+    the faults, so that several cameras (each given) see one and the same walk of `rng`'s, each with its own
+    faults. planted: bend the legs so that feet neither slide, sink nor drag (`feet.walk`); that of another
+    camera on the same walk saves the time.
     """
     mood = motion.sample_mood(rng)
     style = identity.style
@@ -135,15 +151,23 @@ def render_sequence(
     phases = rng.uniform(0, 2 * np.pi) + 2 * np.pi * style.cadence * mood.pace * times
     phases = phases + np.cumsum(rng.normal(0, 0.015, frames))  # nobody is a clock
     rotations, root = motion.cycle(style, phases, mood)
+    walk = planted if isinstance(planted, feet.Walk) else None
+    if planted is True:
+        walk = feet.walk(style, identity.betas, mood, planted=True)
+    if walk is not None:
+        rotations = walk.bent(rotations, phases)
     if busy >= 0:
         _still_arm(rotations, busy, rng)
     if camera is None:
         camera = sample_camera(rng, speed=style.speed * mood.pace * 0.85)
+    if fault_rng is not None:
+        rng = fault_rng
     faults = sample_faults(rng, severity)
     masks, points, depth = _draw(identity, worn, rotations, root, times, camera)
     masks = faults.apply(masks, points[:, :24], rng)
-    silhouettes, placed = _normalised(masks, points, depth)
-    _stutter(silhouettes, placed, phases, faults, rng)
+    silhouettes, placed, transform = _normalised(masks, points, depth)
+    pose, azimuths = rotations.astype(np.float32), camera.azimuths(times).astype(np.float32)
+    _stutter((silhouettes, placed, phases, transform, pose, azimuths), faults, rng)
     return SyntheticSequence(
         silhouettes=silhouettes,
         joints=placed[:, :24],
@@ -154,6 +178,12 @@ def render_sequence(
         outfit=outfit,
         carrying=carrying,
         severity=faults.severity,
+        mood=mood,
+        walk=walk,
+        rotations=pose,
+        azimuths=azimuths,
+        transform=transform,
+        canvas=_canvas(camera),
     )
 
 
@@ -250,34 +280,32 @@ def _drapes(
 
 def _normalised(
     masks: NDArray[np.uint8], points: Array, depth: Array
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """T×64×64 silhouettes and T×88×3 points in silhouette units."""
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.float32]]:
+    """T×64×64 silhouettes, T×88×3 points in silhouette units and T×3 transforms from the picture."""
     frames = len(masks)
     silhouettes = np.zeros((frames, 64, 64), np.uint8)
     placed = np.zeros((frames, points.shape[1], 3), np.float32)
+    transform = np.full((frames, 3), np.nan, np.float32)
     for t, mask in enumerate(masks):
         done = normalise(mask)
         if done is None:  # hardly anything is left: a tracker would show its last good mask
             if t:
                 silhouettes[t], placed[t] = silhouettes[t - 1], placed[t - 1]
+                transform[t] = transform[t - 1]
             continue
         silhouettes[t] = done.silhouette
         placed[t, :, 0] = (points[t, :, 0] - done.left) * done.scale / 64 - 0.5
         placed[t, :, 1] = (points[t, :, 1] - done.top) * done.scale / 64 - 0.5
         placed[t, :, 2] = depth[t] * done.scale / 64
-    return silhouettes, placed
+        transform[t] = done.scale, done.left, done.top
+    return silhouettes, placed, transform
 
 
-def _stutter(
-    silhouettes: NDArray[np.uint8],
-    placed: NDArray[np.float32],
-    phases: Array,
-    faults: Faults,
-    rng: np.random.Generator,
-) -> None:
-    """Duplicated frames, as bad streams have them."""
+def _stutter(tracks: tuple[NDArray, ...], faults: Faults, rng: np.random.Generator) -> None:
+    """Duplicated frames, as bad streams have them, in every one of the T×… arrays."""
     if faults.severity == "clean" or rng.random() > 0.1:
         return
-    for t in np.flatnonzero(rng.random(len(silhouettes)) < 0.1):
+    for t in np.flatnonzero(rng.random(len(tracks[0])) < 0.1):
         if t:
-            silhouettes[t], placed[t], phases[t] = silhouettes[t - 1], placed[t - 1], phases[t - 1]
+            for track in tracks:
+                track[t] = track[t - 1]
