@@ -20,7 +20,7 @@ LABELS_FILE = "labels.parquet"
 def label_of(
     settings: SynthSettings, identity: Identity, take: Take, sequence: SyntheticSequence
 ) -> dict[str, Any]:
-    """The row of one sequence, but for its file's `sha256`. Angles in degrees, distance in metres."""
+    """The row of one sequence, but for the sums of its files. Angles in degrees, distance in metres."""
     style, camera = identity.style, sequence.camera
     scores = (style.scores, style.gain, style.offset.ravel(), style.lag)
     return {
@@ -69,6 +69,7 @@ def _schema() -> Any:
             ("style", pa.list_(number)),
             ("betas", pa.list_(number)),
             ("sha256", text),
+            ("truth_sha256", text),
         ]
     )
 

@@ -49,7 +49,10 @@ def make_person(
         )
         truths[f"{take.type}/{take.view}"] = truth_of(identity, sequence)
         rows.append({**label_of(settings, identity, take, sequence), "sha256": _sha256(file)})
-    write_aside(folder / TRUTH / f"{name}.safetensors", packed(truths))
+    truth = packed(truths)
+    write_aside(folder / TRUTH / f"{name}.safetensors", truth)
+    for row in rows:
+        row["truth_sha256"] = hashlib.sha256(truth).hexdigest()
     write_aside(folder / PARTS / f"{name}.json", json.dumps(rows).encode())
     return rows
 
@@ -60,7 +63,8 @@ def verify_person(rows: list[dict[str, Any]], folder: Path, settings: SynthSetti
     if {(row["type"], row["view"]) for row in rows} != wanted:
         return False
     name = rows[0]["identity"]
-    if not (folder / TRUTH / f"{name}.safetensors").is_file():
+    truth = folder / TRUTH / f"{name}.safetensors"
+    if not truth.is_file() or {row["truth_sha256"] for row in rows} != {_sha256(truth)}:
         return False
     for row in rows:
         file = folder / name / row["type"] / row["view"] / f"{row['view']}.pkl"

@@ -52,6 +52,7 @@ class Library:
             style,
             scores=style.scores * _AROUND,
             gain=1 + (style.gain - 1) * 0.5,
+            offset=style.offset * 0.5,
             extra=self.extra[chosen].astype(np.float64),
             speed=float(np.clip(self.speed[chosen] * rng.normal(1, 0.06), 0.5, 2.5)),
             cadence=float(np.clip(self.cadence[chosen] * rng.normal(1, 0.03), 0.5, 1.4)),

@@ -24,6 +24,7 @@ _LIMBS = {1: 4, 2: 5, 4: 7, 5: 8, 16: 18, 17: 19, 18: 20, 19: 21}  # joint → t
 _FEET = {7: (4, 10), 8: (5, 11)}  # ankle → knee, toes
 _WINDOW, _HOP = 2.4, 0.6  # seconds of walking looked at together
 _STRAIGHT, _SLOWEST = 0.94, 0.35  # path as the crow flies; leg lengths a second
+_FIRST = 5  # frames among which a jump out of the rest pose is looked for
 _FACING = 0.7  # cosine between where the pelvis faces and where it goes
 
 
@@ -85,12 +86,14 @@ def retarget(recording: Recording, rest: Array) -> Motion24:
 
 
 def _without_calibration(recording: Recording) -> Recording:
-    """Many files begin with one frame in the rest pose, somewhere else: a jump that no walker makes."""
+    """Many files begin with a frame or two in the rest pose, somewhere else: a jump that no walker makes."""
     steps = np.linalg.norm(np.diff(recording.root, axis=0), axis=1)
     turns = np.linalg.norm((recording.turned[1:] - recording.turned[:-1]).reshape(len(steps), -1), axis=1)
-    if len(steps) > 3 and (steps[0] > 8 * steps[1:].max() or turns[0] > 4 * turns[1:].max()):
-        return replace(recording, turned=recording.turned[1:], root=recording.root[1:])
-    return recording
+    if len(steps) <= 2 * _FIRST:
+        return recording
+    jumps = (steps[:_FIRST] > 8 * steps[_FIRST:].max()) | (turns[:_FIRST] > 4 * turns[_FIRST:].max())
+    first = int(np.flatnonzero(jumps)[-1]) + 1 if jumps.any() else 0
+    return replace(recording, turned=recording.turned[first:], root=recording.root[first:])
 
 
 def cycles(motion: Motion24, rest: Array) -> list[tuple[Array, float, float]]:
