@@ -7,7 +7,6 @@ synthetic people; the query is the second half. If the network knows people by t
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,21 +14,21 @@ import numpy as np
 
 from .assets import fetch
 from .errors import MeshgaitError, NoWalkerError
-from .gallery.folder import index_folder
-from .gallery.walkers import walkers_in, why_nobody
+from .gallery.identify import identify
+from .gallery.walkers import why_nobody
 from .pipeline import Extractor, ExtractSettings
 from .results.directory import Result
 from .shipped import folder as shipped_folder
 
 if TYPE_CHECKING:
+    from .gallery.identify import Identification
     from .pipeline import Progress
-    from .records import Match, SilhouetteSequence
+    from .records import SilhouetteSequence
     from .results.manifest import TrackEntry
 
 __all__ = [
     "CLIP",
     "WALKER",
-    "Answer",
     "ask",
     "default_extractor",
     "extract_clip",
@@ -39,15 +38,6 @@ __all__ = [
 
 CLIP = "park.mp4"
 WALKER = "park-walker"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The ranking, and whether the walker's other half came first among `people` identities."""
-
-    matches: list[Match]
-    people: int
-    right: bool
 
 
 def extract_clip(extractor: Extractor, out: Path, progress: Progress | None = None) -> Result:
@@ -79,12 +69,9 @@ def write_halves(sequence: SilhouetteSequence, out: Path) -> tuple[Path, Path]:
     return gallery, query
 
 
-def ask(extractor: Extractor, gallery: Path, query: Path) -> Answer:
+def ask(extractor: Extractor, gallery: Path, query: Path) -> Identification:
     """Who is it?"""
-    indexed = index_folder(gallery, extractor)
-    (walker,) = walkers_in(query, extractor, gallery.parent)
-    matches = indexed.gallery.rank(walker.embedding)
-    return Answer(matches, len(indexed.gallery.identities), matches[0].identity == WALKER)
+    return identify(query, gallery, extractor, gallery.parent)
 
 
 def default_extractor(device: str) -> Extractor:

@@ -25,6 +25,8 @@ def demo(
     """
     from time import perf_counter
 
+    from rich.markup import escape
+
     from .. import demo as steps
     from ..render.session import RenderSettings, render_result
     from .extract import result_table
@@ -44,13 +46,13 @@ def demo(
         "[bold]2 match[/]  the second half of her walk, against the first half among twenty synthetic people"
     )
     gallery, query = steps.write_halves(result.silhouettes(walker, good_only=True), to)
-    answer = steps.ask(extractor, gallery, query)
-    console.print(match_table(f"who is it, of {answer.people}?", answer.matches[:5]))
+    found = steps.ask(extractor, gallery, query)
+    (answer,) = found.answers
+    console.print(match_table(f"who is it, of {found.people}?", list(answer.matches[:5])))
     place = 1 + next(i for i, match in enumerate(answer.matches) if match.identity == steps.WALKER)
-    verdict = "[green]recognised[/]" if answer.right else f"[red]not recognised: rank {place}[/]"
-    console.print(
-        f"{steps.WALKER} is {verdict}. One question proves little; it shows what an answer looks like."
-    )
+    colour = "green" if place == 1 else "red"
+    console.print(f"[{colour}]her other half is number {place}[/]; the answer: {escape(answer.sentence)}")
+    console.print("One question proves little; it shows what an answer looks like.")
 
     looks = [
         ("her silhouettes", result.folder / (walker.contact_file or "")),

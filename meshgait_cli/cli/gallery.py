@@ -236,6 +236,28 @@ def import_folder(
     out().print(f"{len(ids)} sequence(s) imported", markup=False)
 
 
+@app.command("calibrate")
+def calibrate(
+    gallery: Folder,
+    sets: Annotated[
+        str, typer.Option("--sets", help="best, mean or weighted: how several sequences of a person count.")
+    ] = "best",
+    json: options.Json = False,
+) -> None:
+    """Fit probabilities and thresholds to the gallery's own people (ten with two sequences or more)."""
+    from ..gallery.identify import calibrate as fit
+    from ..gallery.store import Store
+
+    done = fit(Store(gallery), sets)
+    if json:
+        print_json(done.to_dict())
+        return
+    pairs = f"{done.genuine} pairs of one person and {done.impostor} of two"
+    out().print(f"calibrated on {pairs}, from {done.people} people", markup=False)
+    for name, value in (done.measured or {}).items():
+        out().print(f"{name}: {value:.1%}", markup=False)
+
+
 @app.command("stats")
 def stats(gallery: Folder, json: options.Json = False) -> None:
     """How many, how large, of which model; whether the audit log is whole."""

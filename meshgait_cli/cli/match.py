@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["match", "match_table"]
 
+_REFUSED = 5  # tracks whose reasons are printed
+
 
 def match(
     query: Annotated[
@@ -23,10 +25,22 @@ def match(
     gallery: Annotated[
         Path,
         typer.Option(
-            "--gallery", "-g", help="Folder of known people: NAME.mp4, NAME/*.mp4, results, silhouettes."
+            "--gallery",
+            "-g",
+            help="A gallery, or a folder of known people: NAME.mp4, NAME/*.mp4, results, silhouettes.",
         ),
     ],
     top_k: Annotated[int, typer.Option("--top-k", "-k", min=1, help="Identities to show.")] = 5,
+    far: Annotated[
+        float, typer.Option("--far", help="Share of strangers that may be accepted as somebody.")
+    ] = 0.01,
+    sets: Annotated[
+        str, typer.Option("--sets", help="best, mean or weighted: how several sequences of a person count.")
+    ] = "best",
+    normalise: Annotated[
+        str | None,
+        typer.Option("--normalise", help="camera: subtract each camera's mean (five people by each)."),
+    ] = None,
     folder: options.Out = None,  # type: ignore[assignment]
     device: options.Device = "auto",
     model: options.Model = None,
@@ -38,13 +52,12 @@ def match(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Rank the people of a gallery by their likeness to each walker of a query.
+    """Say of each walker who it is, out of a gallery: accepted, unknown, or not enough to say.
 
-    The gallery folder is indexed on first use; afterwards only new or changed files are read.
-    Distances are not yet probabilities: the nearest person is named even when nobody is right.
+    GALLERY was made by `meshgait gallery`, or is a folder of videos that is indexed on first use; afterwards
+    only new or changed files are read.
     """
-    from ..gallery.folder import index_folder
-    from ..gallery.walkers import walkers_in
+    from ..gallery.identify import identify
     from ..pipeline import DEFAULT_OUT, Extractor, ExtractSettings
 
     settings = ExtractSettings(
@@ -55,49 +68,32 @@ def match(
         crop_px=crop_px,
         network=model,
     )
-    extractor = Extractor(settings, device)
-    with showing("gallery", quiet) as progress:
-        announce = None if quiet else _announce
-        indexed = index_folder(gallery, extractor, progress=progress, announce=announce)
-    for note in indexed.notes:
-        err().print(f"note: {note}", style="yellow", markup=False)
     with showing(Path(query).name, quiet) as progress:
-        walkers = walkers_in(query, extractor, folder or DEFAULT_OUT, progress)
-    warn_untrained(extractor.embedder.trained, extractor.embedder.model_id)
-    ranked = [(walker, indexed.gallery.rank(walker.embedding, top_k)) for walker in walkers]
+        found = identify(
+            query, gallery, Extractor(settings, device), folder or DEFAULT_OUT, far=far, sets=sets,
+            normalise=normalise, top_k=top_k, progress=progress, announce=None if quiet else _announce,
+        )  # fmt: skip
+    for note in found.notes:
+        err().print(f"note: {note}", style="yellow", markup=False)
+    trained = all(walker.embedding.trained for walker in found.walkers)
+    warn_untrained(trained, found.gallery.model_id)
     if json:
-        print_json(
-            {
-                "query": query,
-                "gallery": str(gallery),
-                "identities": len(indexed.gallery.identities),
-                "model": indexed.gallery.model_id,
-                "trained": extractor.embedder.trained,
-                "walkers": [
-                    {"walker": walker.label, "matches": [_as_dict(match) for match in matches]}
-                    for walker, matches in ranked
-                ],
-            }
-        )
+        print_json({"query": query, "gallery": str(gallery), "trained": trained, **found.to_dict()})
         return
     console = out()
-    people = len(indexed.gallery.identities)
-    for walker, matches in ranked:
-        console.print(match_table(f"{walker.label} against {people} known people", matches))
+    for answer in found.answers:
+        console.print(f"{answer.label}: {answer.sentence}", markup=False, style="bold")
+        console.print(match_table(f"against {found.people} known people", list(answer.matches)))
+    for refused in found.refused[:_REFUSED]:
+        why = "; ".join(refused.reasons)
+        err().print(f"{refused.label} cannot be judged: {why}", style="dim", markup=False)
+    if len(found.refused) > _REFUSED:
+        err().print(f"{len(found.refused) - _REFUSED} more tracks cannot be judged", style="dim")
 
 
 def _announce(name: str, number: int, count: int) -> None:
     if count > 1 or number == 1:
         err().print(f"gallery {number}/{count}: {name}", style="dim", markup=False)
-
-
-def _as_dict(match: Match) -> dict[str, Any]:
-    return {
-        "identity": match.identity,
-        "distance": round(match.distance, 5),
-        "margin": round(match.margin, 5),
-        "sequence": match.sequence,
-    }
 
 
 def match_table(title: str, matches: list[Match]) -> Any:
@@ -111,10 +107,12 @@ def match_table(title: str, matches: list[Match]) -> Any:
     table.add_column("identity")
     table.add_column("distance", justify="right")
     table.add_column("margin to next", justify="right")
+    table.add_column("probability", justify="right")
     table.add_column("best sequence")
     for rank, match in enumerate(matches, 1):
         margin = f"{match.margin:.4f}" if match.margin == match.margin else "–"
+        chance = "–" if match.probability is None else f"{match.probability:.1%}"
         table.add_row(
-            str(rank), escape(match.identity), f"{match.distance:.4f}", margin, escape(match.sequence)
+            str(rank), escape(match.identity), f"{match.distance:.4f}", margin, chance, escape(match.sequence)
         )
     return table

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..distance import part_distance
 from ..errors import GalleryError
 from ..records import GaitEmbedding, Match
 from .sequence import GallerySequence
+from .sets import groups_of, set_distances
 
 __all__ = ["Gallery", "GallerySequence"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Gallery:
     """Known people. Raises GalleryError when empty, or when made by more than one model."""
 
@@ -35,27 +37,49 @@ class Gallery:
 
     @property
     def identities(self) -> list[str]:
-        return sorted({sequence.identity for sequence in self.sequences})
+        return list(self.groups)
 
-    def rank(self, query: GaitEmbedding, top_k: int | None = None) -> list[Match]:
-        """Identities, nearest first; an identity is as near as its nearest sequence.
+    @cached_property
+    def groups(self) -> dict[str, NDArray[np.int64]]:
+        """Each identity, sorted, and the rows of its sequences."""
+        return groups_of([sequence.identity for sequence in self.sequences])
 
-        Raises GalleryError when the query was embedded by another model.
-        """
+    @cached_property
+    def values(self) -> NDArray[np.float32]:
+        """S×parts×dim, in the order of `sequences`."""
+        return np.stack([sequence.embedding.values for sequence in self.sequences])
+
+    @cached_property
+    def quality(self) -> NDArray[np.float32]:
+        return np.array([sequence.embedding.quality for sequence in self.sequences], np.float32)
+
+    def require_model(self, query: GaitEmbedding) -> None:
+        """Raises GalleryError when the query was embedded by another model."""
         if query.model_id != self.model_id:
             raise GalleryError(
                 f"the query was embedded by {query.model_id}, the gallery by {self.model_id}: "
                 "embed both with one model (--model)"
             )
-        others = np.stack([sequence.embedding.values for sequence in self.sequences])
-        distances = part_distance(query.values, others)
-        best: dict[str, int] = {}
-        for index in np.argsort(distances, kind="stable"):
-            best.setdefault(self.sequences[index].identity, int(index))
-        order = list(best.items())
-        near = [float(distances[index]) for _, index in order]
+
+    def rank(self, query: GaitEmbedding, top_k: int | None = None, sets: str = "best") -> list[Match]:
+        """Identities, nearest first. sets: how several sequences of one person count (`sets.METHODS`).
+
+        Raises GalleryError when the query was embedded by another model.
+        """
+        self.require_model(query)
+        distances, nearest = set_distances(
+            query.values[None], self.values, self.quality, list(self.groups.values()), sets
+        )
+        order = np.argsort(distances[0], kind="stable")
+        near = distances[0][order].astype(float)
         gaps = [*np.diff(near).tolist(), float("nan")]
+        names = self.identities
         return [
-            Match(identity=identity, distance=near[i], margin=gaps[i], sequence=self.sequences[index].name)
-            for i, (identity, index) in enumerate(order[:top_k])
+            Match(
+                identity=names[number],
+                distance=float(near[place]),
+                margin=gaps[place],
+                sequence=self.sequences[nearest[0, number]].name,
+            )
+            for place, number in enumerate(order[:top_k])
         ]

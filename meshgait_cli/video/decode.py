@@ -84,9 +84,7 @@ class VideoReader:
             self._container.close()
             raise VideoError(f"{self._name} has no picture in it, only {self._kinds()}") from None
         self._stream.thread_type = "AUTO"
-        self._claimed = (
-            int(self._stream.frames) or None
-        )  # read now: closed, it is garbage
+        self._claimed = int(self._stream.frames) or None  # read now: closed, it is garbage
         self._failed = 0
         self._decoded = 0
         self._message = ""

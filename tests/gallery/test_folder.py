@@ -36,7 +36,8 @@ def test_files_and_folders_are_people(people: Path, extractor: Extractor) -> Non
     assert (indexed.processed, indexed.reused, indexed.notes) == (3, 0, ())
     anna = next(s for s in indexed.gallery.sequences if s.identity == "anna")
     best = indexed.gallery.rank(anna.embedding)[0]
-    assert (best.identity, best.distance) == ("anna", 0.0)
+    assert best.identity == "anna"
+    assert best.distance == pytest.approx(0, abs=1e-3)  # by products of float32
 
 
 def test_only_what_is_new_or_changed_is_read_again(people: Path, extractor: Extractor) -> None:

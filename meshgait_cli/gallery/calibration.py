@@ -1,0 +1,228 @@
+"""What a score is worth: the evidence that two walks are one person's, and how often strangers get that far.
+
+A logistic curve through the s-norm scores of genuine and impostor pairs, the two kinds weighing alike, gives
+the log-likelihood ratio of a pair as `slope`·score + `intercept`. From it follow, by Bayes' rule over
+everybody in the gallery and the possibility that it is none of them, the probabilities that `match` prints.
+The threshold of a false-accept rate does not come from the curve but from how the impostors' scores lie.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import GalleryError
+from .normalise import Cohort, s_norm
+from .private import write_json
+from .sequence import GallerySequence
+from .sets import groups_of, set_distances
+
+__all__ = [
+    "FILE",
+    "MIN_PEOPLE",
+    "Calibration",
+    "Pairs",
+    "filler",
+    "fit",
+    "pairs_of",
+    "shipped",
+]
+
+FILE = "calibration.json"
+MIN_PEOPLE = 10  # with two sequences or more; fewer pairs make no curve
+_MOST_PROBES = 600
+_TAIL = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002, 0.0001)
+_FEWEST = 10  # impostor pairs that must lie beyond a point of the tail
+_KNOWN = 0.5  # prior that a walker is in the gallery at all
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """model_id: whose embeddings it is for. tail: (share of impostor pairs, score that they exceed), falling
+    shares. halves: distance between two halves of one walk that hardly any exceeds; None where not measured.
+    people, genuine, impostor: what it was made of. origin: "gallery" or "synthetic". measured: what it
+    reached on people that it was not fitted on, where that was measured."""
+
+    model_id: str
+    slope: float
+    intercept: float
+    tail: tuple[tuple[float, float], ...]
+    people: int
+    genuine: int
+    impostor: int
+    origin: str
+    sets: str = "best"
+    halves: float | None = None
+    measured: dict[str, Any] | None = None
+
+    def evidence(self, scores: NDArray[np.floating]) -> Array:
+        """Log-likelihood ratios, same person against another, of s-norm scores."""
+        return self.slope * np.asarray(scores, np.float64) + self.intercept
+
+    def probabilities(self, scores: NDArray[np.floating], people: int) -> tuple[Array, float]:
+        """Of each candidate (N s-norm scores of one walker), and of nobody in a gallery of `people`.
+
+        Beforehand nobody is as probable as all of the gallery together. People who are not among the N are so
+        far from the walker that they do not count.
+        """
+        share = math.log(_KNOWN / max(people, 1)) + self.evidence(scores)
+        nobody = math.log(1 - _KNOWN)
+        top = max(float(share.max(initial=-np.inf)), nobody)
+        weights = np.exp(share - top)
+        rest = math.exp(nobody - top)
+        return weights / (weights.sum() + rest), float(rest / (weights.sum() + rest))
+
+    def threshold(self, far: float, people: int) -> float:
+        """The score that a stranger reaches with anybody in a gallery of `people` in at most a share `far` of
+        all cases, the comparisons taken as independent. Beyond what the pairs can tell, the tail is prolonged
+        as it falls."""
+        each = -math.expm1(math.log1p(-far) / max(people, 1))
+        shares = np.log([share for share, _ in self.tail])
+        scores = np.array([score for _, score in self.tail])
+        if math.log(each) >= shares[-1]:
+            return float(np.interp(-math.log(each), -shares, scores))
+        # Log-share is nearly a parabola in the score for a normal tail; a straight line falls more slowly, so
+        # that the threshold comes out too high rather than too low.
+        slope = (scores[-1] - scores[-2]) / (shares[-2] - shares[-1])
+        return float(scores[-1] + slope * (shares[-1] - math.log(each)))
+
+    def resolves(self, far: float, people: int) -> bool:
+        """Whether the impostor pairs it was made of reach as far as this threshold."""
+        return -math.expm1(math.log1p(-far) / max(people, 1)) >= self.tail[-1][0]
+
+    def write(self, folder: Path) -> None:
+        """Into a gallery's folder."""
+        write_json(folder / FILE, self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, found: dict[str, Any]) -> Calibration:
+        return cls(**{**found, "tail": tuple((float(share), float(score)) for share, score in found["tail"])})
+
+    @classmethod
+    def read(cls, folder: Path) -> Calibration | None:
+        """A gallery's own calibration; None when it has none. Raises GalleryError when it is damaged."""
+        path = folder / FILE
+        try:
+            return cls.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise GalleryError(f"{path} is damaged: run `meshgait gallery calibrate` again") from error
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """Scores of pairs of one person, and of two. people: how many have two sequences or more."""
+
+    genuine: Array
+    impostor: Array
+    people: int
+
+
+def pairs_of(sequences: Sequence[GallerySequence], cohort: Cohort, sets: str = "best") -> Pairs:
+    """Every sequence of people with several as a probe: against the others of its person, and against every
+    other person. Neither of the two counts in the cohort of their pair. Of more than 600 probes a spread is
+    used.
+    """
+    groups = groups_of([one.identity for one in sequences])
+    names = list(groups)
+    values = np.stack([one.embedding.values for one in sequences])
+    quality = np.array([one.embedding.quality for one in sequences], np.float32)
+    probes = [
+        (number, row) for number, name in enumerate(names) if len(groups[name]) > 1 for row in groups[name]
+    ]
+    people = len({number for number, _ in probes})
+    if len(probes) > _MOST_PROBES:
+        probes = [probes[i] for i in np.linspace(0, len(probes) - 1, _MOST_PROBES).round().astype(int)]
+    if not probes:
+        return Pairs(np.empty(0), np.empty(0), 0)
+    own, rows = (np.array(each) for each in zip(*probes, strict=True))
+    candidates = list(groups.values())
+    distances, _ = set_distances(values[rows], values, quality, candidates, sets)
+    to_cohort, _ = set_distances(values[rows], cohort.values, np.ones(len(cohort)), _alone(cohort))
+    of_cohort, _ = set_distances(cohort.values, values, quality, candidates, sets)
+    members = cohort.are(names)
+    scores = s_norm(distances, to_cohort, of_cohort.T, members, members[own])
+    genuine = []
+    for place, (number, row) in enumerate(probes):
+        others = [candidates[number][candidates[number] != row]]
+        distance, _ = set_distances(values[row][None], values, quality, others, sets)
+        reach, _ = set_distances(cohort.values, values, quality, others, sets)
+        is_self = members[number][None]
+        genuine.append(s_norm(distance, to_cohort[place][None], reach.T, is_self)[0, 0])
+    other = np.ones(scores.shape, bool)
+    other[np.arange(len(own)), own] = False
+    return Pairs(np.array(genuine, np.float64), scores[other].astype(np.float64), people)
+
+
+def _alone(cohort: Cohort) -> list[NDArray[np.int64]]:
+    return [np.array([number]) for number in range(len(cohort))]
+
+
+def fit(
+    pairs: Pairs,
+    model_id: str,
+    origin: str,
+    *,
+    sets: str = "best",
+    halves: float | None = None,
+    measured: dict[str, Any] | None = None,
+) -> Calibration:
+    """Raises GalleryError, in words, when there are too few pairs, or genuine ones score no higher than
+    others."""
+    if pairs.people < MIN_PEOPLE:
+        raise GalleryError(
+            f"calibrating needs {MIN_PEOPLE} people with two sequences or more each, here are "
+            f"{pairs.people}: enrol more, or do with the shipped calibration"
+        )
+    from sklearn.linear_model import LogisticRegression
+
+    scores = np.concatenate([pairs.genuine, pairs.impostor])[:, None]
+    same = np.repeat([1, 0], [len(pairs.genuine), len(pairs.impostor)])
+    curve = LogisticRegression(class_weight="balanced", C=10.0).fit(scores, same)
+    slope, intercept = float(curve.coef_[0, 0]), float(curve.intercept_[0])
+    if slope <= 0:
+        raise GalleryError(
+            "one person's sequences are no more alike than two people's: this model cannot tell them apart, "
+            "and nothing can be calibrated"
+        )
+    tail = [
+        (share, float(np.quantile(pairs.impostor, 1 - share)))
+        for share in _TAIL
+        if share * len(pairs.impostor) >= _FEWEST
+    ]
+    return Calibration(
+        model_id, slope, intercept, tuple(tail), pairs.people, len(pairs.genuine), len(pairs.impostor),
+        origin, sets, halves, measured,
+    )  # fmt: skip
+
+
+def shipped(model_id: str) -> Calibration | None:
+    """The calibration that comes with the shipped network, from synthetic walkers; None for another one."""
+    text = files(__package__).joinpath("data", FILE).read_text(encoding="utf-8")
+    found = json.loads(text).get(model_id)
+    return None if found is None else Calibration.from_dict(found)
+
+
+def filler(model_id: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Embeddings of synthetic people, F×parts×dim, that fill up a small gallery's cohort; none (F = 0) for a
+    network that is not the shipped one."""
+    from safetensors import safe_open
+
+    place = Path(str(files(__package__).joinpath("data", "cohort.safetensors")))
+    with safe_open(place, framework="numpy") as file:
+        if (file.metadata() or {}).get("model_id") != model_id:
+            return np.empty((0, *shape), np.float32)
+        return np.asarray(file.get_tensor("cohort"), np.float32)

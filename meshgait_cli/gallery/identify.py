@@ -1,0 +1,235 @@
+"""A query against a gallery: who is it, and how sure is that?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import GalleryError, UsageError
+from ..people.quality import MIN_SILHOUETTES
+from ..records import SilhouetteSequence
+from ..results.directory import Result
+from .calibration import Calibration, filler, fit, pairs_of, shipped
+from .decide import Answer, Probe, decide
+from .folder import index_folder
+from .normalise import cohort_of
+from .search import Gallery
+from .sets import check_method
+from .store import Store, is_store
+from .walkers import Walker, kind_of, walkers_in
+
+if TYPE_CHECKING:
+    from ..pipeline import Extractor, Progress
+
+__all__ = ["Identification", "Refused", "calibrate", "identify"]
+
+_WHOLE = 20_000  # sequences up to which a gallery is compared as a whole, in memory
+_NEAREST = 200  # sequences of a larger one whose people are compared
+_SAMPLE = 200  # and people of it who make the cohort
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A track of the query that is no gait sample, and why."""
+
+    label: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Identification:
+    """answers: one a usable walker. walkers: the same, with their silhouettes. gallery: what they were
+    compared with (of a large store, the part that matters). people: how many are known. store: where it is
+    one."""
+
+    answers: tuple[Answer, ...]
+    walkers: tuple[Walker, ...]
+    refused: tuple[Refused, ...]
+    gallery: Gallery
+    people: int
+    calibration: Calibration | None
+    far: float
+    store: Store | None
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "identities": self.people,
+            "model": self.gallery.model_id,
+            "calibrated": None if self.calibration is None else self.calibration.origin,
+            "far": self.far,
+            "walkers": [answer.to_dict() for answer in self.answers],
+            "refused": [{"walker": each.label, "reasons": list(each.reasons)} for each in self.refused],
+            "notes": list(self.notes),
+        }
+
+
+def identify(
+    query: str | Path,
+    gallery: Path,
+    extractor: Extractor,
+    out: Path,
+    *,
+    far: float = 0.01,
+    sets: str = "best",
+    normalise: str | None = None,
+    top_k: int | None = None,
+    progress: Progress | None = None,
+    announce: Callable[[str, int, int], None] | None = None,
+) -> Identification:
+    """Answer for every walker of `query` (a video is extracted below `out`), out of a gallery or a folder.
+
+    far: share of strangers that may be accepted. sets: `sets.METHODS`. normalise: None or "camera". announce:
+    as `index_folder` has it. Raises UsageError for an option out of range, NoWalkerError when nobody in the
+    query is usable, GalleryError when the gallery is empty, damaged or of another model.
+    """
+    check_method(sets)
+    if not 0 < far < 1:
+        raise UsageError(f"a false-accept rate lies between 0 and 1, not at {far:g}")
+    if normalise not in (None, "camera"):
+        raise UsageError(f"unknown normalisation {normalise!r}: use camera")
+    notes: list[str] = []
+    store = Store(gallery) if is_store(gallery) else None
+    known: Gallery | None = None
+    if store is None:
+        indexed = index_folder(gallery, extractor, progress=progress, announce=announce)
+        known, people = indexed.gallery, len(indexed.gallery.identities)
+        notes += indexed.notes
+    else:
+        people = len(store.people())
+        if not people:
+            raise GalleryError(f"the gallery {gallery} is empty: `meshgait gallery enroll` puts people in")
+        if kind_of(query) != "embeddings":
+            store.require_model(extractor.embedder.model_id)
+    walkers = walkers_in(query, extractor, out, progress)
+    if known is None:
+        assert store is not None
+        known = _relevant(store, walkers)
+    calibration = _calibration(store, known.model_id)
+    notes += _remarks(calibration, known, people, far, sets, normalise)
+    answers = decide(
+        known, _probes(walkers, extractor), calibration, filler(known.model_id, known.values.shape[1:]),
+        people=people, far=far, sets=sets, camera=normalise == "camera", top_k=top_k,
+    )  # fmt: skip
+    if store is not None:
+        accepted = sorted({answer.identity for answer in answers if answer.identity is not None})
+        store.audit.note("search", accepted, walkers=len(walkers))
+    return Identification(
+        tuple(answers),
+        tuple(walkers),
+        _refused(walkers),
+        known,
+        people,
+        calibration,
+        far,
+        store,
+        tuple(notes),
+    )
+
+
+def _relevant(store: Store, walkers: Sequence[Walker]) -> Gallery:
+    """Everybody; of a very large gallery the people nearest to the walkers, and a sample for the cohort."""
+    for walker in walkers:
+        store.require_model(walker.embedding.model_id)
+    if len(store) <= _WHOLE:
+        return Gallery(tuple(store.sequences()))
+    near = store.nearest(np.stack([walker.embedding.values for walker in walkers]), _NEAREST)
+    names = list(store.people())
+    sample = {names[i] for i in np.linspace(0, len(names) - 1, _SAMPLE).round().astype(int)}
+    return Gallery(tuple(store.sequences(sample | {name for found in near for _, _, name in found})))
+
+
+def _calibration(store: Store | None, model_id: str) -> Calibration | None:
+    own = None if store is None else Calibration.read(store.folder)
+    return own if own is not None and own.model_id == model_id else shipped(model_id)
+
+
+def _remarks(
+    calibration: Calibration | None, known: Gallery, people: int, far: float, sets: str, normalise: str | None
+) -> list[str]:
+    """What limits the answer, in words."""
+    if calibration is None:
+        return []
+    found = []
+    if calibration.origin == "synthetic":
+        found.append("probabilities come from synthetic walkers; `meshgait gallery calibrate` fits your own")
+    if not calibration.resolves(far, people):
+        found.append(
+            f"a false-accept rate of {far:g} among {people} people is finer than the {calibration.impostor} "
+            "pairs that it was calibrated on can tell: its threshold is an estimate"
+        )
+    if calibration.sets != sets:
+        found.append(f"calibrated for --sets {calibration.sets}, not {sets}: probabilities are rough")
+    if normalise == "camera":
+        cameras = sorted({one.camera for one in known.sequences})
+        said = ", ".join(camera or "unnamed" for camera in cameras)
+        found.append(
+            f"each camera's mean is subtracted (the query's; the gallery's: {said}), for which probabilities "
+            "were not calibrated"
+        )
+    return found
+
+
+def _probes(walkers: Sequence[Walker], extractor: Extractor) -> list[Probe]:
+    long = [
+        number
+        for number, walker in enumerate(walkers)
+        if walker.silhouettes is not None and len(walker.silhouettes) >= 2 * MIN_SILHOUETTES
+    ]
+    parts: list[SilhouetteSequence] = []
+    for number in long:
+        whole = walkers[number].silhouettes
+        assert whole is not None
+        middle = len(whole) // 2
+        parts += [SilhouetteSequence.from_arrays(part) for part in np.split(whole.silhouettes, [middle])]
+    embedded = extractor.embedder.embed(parts) if parts else []
+    halves = {number: (embedded[2 * place], embedded[2 * place + 1]) for place, number in enumerate(long)}
+    return [
+        Probe(walker.label, walker.embedding, halves.get(number), walker.start_s, walker.end_s)
+        for number, walker in enumerate(walkers)
+    ]
+
+
+def _refused(walkers: Sequence[Walker]) -> tuple[Refused, ...]:
+    folders = sorted({walker.result for walker in walkers if walker.result is not None})
+    return tuple(
+        Refused(f"track {track.id}", tuple(track.reasons))
+        for folder in folders
+        for track in Result(folder).tracks
+        if not track.usable
+    )
+
+
+def calibrate(store: Store, sets: str = "best") -> Calibration:
+    """Fit a gallery's calibration from its own pairs, and keep it there.
+
+    Raises GalleryError, in words, when there are too few people with several sequences, or nothing to tell
+    them apart by.
+    """
+    from ..evaluation.metrics import equal_error_rate, error_curve, tar_at_far
+
+    check_method(sets)
+    sequences = store.sequences()
+    model_id = store.model_id
+    if not sequences or model_id is None:
+        raise GalleryError(f"the gallery {store.folder} is empty: `meshgait gallery enroll` puts people in")
+    general = shipped(model_id)
+    pairs = pairs_of(
+        sequences, cohort_of(sequences, filler(model_id, sequences[0].embedding.values.shape)), sets
+    )
+    halves = None if general is None else general.halves
+    errors = None if not pairs.people else error_curve(-pairs.genuine, -pairs.impostor)
+    calibration = fit(
+        pairs, model_id, "gallery", sets=sets, halves=halves,
+        measured=None if errors is None else {
+            "eer": round(equal_error_rate(errors), 4),
+            "tar_at_far_0.01": round(tar_at_far(errors, 0.01), 4),
+        },
+    )  # fmt: skip
+    calibration.write(store.folder)
+    store.audit.note("calibrate", people_with_pairs=pairs.people)
+    return calibration

@@ -1,0 +1,253 @@
+"""Make the calibration that is shipped: python -m meshgait_cli.gallery.shipped_calibration
+
+Synthetic people whom no shipped network was trained on walk past drawn cameras in drawn clothes. Half of
+them fit the curve and the other half is judged by it; then all of them fit the one that is written into
+`data/`: `calibration.json` (by model id) and `cohort.safetensors` (other synthetic people, who fill up small
+cohorts). To be run again whenever the default weights change; it takes some minutes on one core. What it
+says holds for synthetic walkers. On real ones nothing has been measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..evaluation.bootstrap import mean_interval
+from ..network.embed import Embedder
+from ..records import GaitEmbedding, SilhouetteSequence
+from ..synth.corpus import HELD_OUT
+from ..synth.walkers import OUTFITS, make_identity, render_sequence
+from .calibration import FILE, Calibration, Pairs, fit
+from .decide import scores_of
+from .private import write_json
+from .search import Gallery
+from .sequence import GallerySequence
+from .sets import METHODS, groups_of, set_distances
+
+__all__ = [
+    "FIRST",
+    "Material",
+    "Trial",
+    "calibration_error",
+    "embedded",
+    "judge",
+    "make",
+    "pairs_in",
+    "trials",
+]
+
+SEED = 1
+FIRST = HELD_OUT + 20_000  # in no training corpus, benchmark or example
+FIRST_OF_COHORT = HELD_OUT + 30_000
+PEOPLE, EACH, FRAMES = 80, 4, 40
+COHORT = 40
+SIZES = (5, 10, 20, 40)
+FARS = (0.01, 0.05, 0.1)
+_ROUNDS = 80
+_HALVES = 0.995  # share of true halves that may not be called two people
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """sequences: EACH of everybody, by person. filling: others. apart, swapped: distances between the halves
+    of one walk, and between the first half of one person's and the second of another's."""
+
+    sequences: tuple[GallerySequence, ...]
+    filling: NDArray[np.float32]
+    apart: NDArray[np.float64]
+    swapped: NDArray[np.float64]
+
+
+def embedded(embedder: Embedder, people: int = PEOPLE, cohort: int = COHORT) -> Material:
+    """Render and embed; what takes the time."""
+    members = embedder.embed([_walk(FIRST_OF_COHORT + number, 3) for number in range(cohort)])
+    walks = [(number, _walk(FIRST + number, take)) for number in range(people) for take in range(EACH)]
+    middle = FRAMES // 2
+    first = embedder.embed([_cut(walk, 0, middle) for _, walk in walks])
+    second = embedder.embed([_cut(walk, middle, FRAMES) for _, walk in walks])
+    sequences = tuple(
+        GallerySequence(f"{number:04d}", f"take {row % EACH}", embedding)
+        for row, ((number, _), embedding) in enumerate(
+            zip(walks, embedder.embed([walk for _, walk in walks]), strict=True)
+        )
+    )
+    return Material(
+        sequences,
+        np.stack([one.values for one in members]),
+        np.array([_distance(one, two) for one, two in zip(first, second, strict=True)]),
+        np.array([_distance(one, second[(row + EACH) % len(second)]) for row, one in enumerate(first)]),
+    )
+
+
+def make(material: Material) -> Calibration:
+    """Fit on one half of the people and judge by the other; then fit on all."""
+    sequences, filling = material.sequences, material.filling
+    model_id = sequences[0].embedding.model_id
+    names = sorted({one.identity for one in sequences})
+    border = names[len(names) // 2]
+    trained = [one for one in sequences if one.identity < border]
+    judged = [one for one in sequences if one.identity >= border]
+    halves = round(float(np.quantile(material.apart, _HALVES)), 4)
+    trial = fit(pairs_in(trials(trained, filling, 1), len(names) // 2), model_id, "synthetic")
+    measured = {
+        "halves_of_one_called_two": round(float(np.mean(material.apart > halves)), 4),
+        "halves_of_two_called_two": round(float(np.mean(material.swapped > halves)), 4),
+        "rank_1": {method: _rank_one(sequences, method) for method in METHODS},
+        **judge(trial, trials(judged, filling, 2)),
+    }
+    pairs = pairs_in(trials(sequences, filling, 3), len(names))
+    return fit(pairs, model_id, "synthetic", halves=halves, measured=measured)
+
+
+def _walk(number: int, take: int) -> SilhouetteSequence:
+    """take 0, 1: as one is usually seen, in the same clothes; 2: in other clothes; 3: everything is drawn."""
+    rng = np.random.default_rng([SEED, number, 4, take])
+    outfit = (0, 0, int(rng.integers(1, OUTFITS)), None)[take]
+    severity = None if take == 3 else "mild"
+    return SilhouetteSequence.from_arrays(
+        render_sequence(
+            make_identity(SEED, number), rng, FRAMES, outfit=outfit, severity=severity
+        ).silhouettes
+    )
+
+
+def _cut(walk: SilhouetteSequence, start: int, stop: int) -> SilhouetteSequence:
+    return SilhouetteSequence.from_arrays(walk.silhouettes[start:stop])
+
+
+def _distance(one: GaitEmbedding, two: GaitEmbedding) -> float:
+    return float(np.linalg.norm(one.values - two.values, axis=1).mean())
+
+
+def _rank_one(sequences: Sequence[GallerySequence], method: str) -> float:
+    """Each person's sequences in turn as the probe, the rest as the gallery."""
+    names = np.array([one.identity for one in sequences])
+    values = np.stack([one.embedding.values for one in sequences])
+    right = []
+    for take in range(EACH):
+        probe = np.arange(len(names)) % EACH == take
+        groups = groups_of(names[~probe].tolist())
+        found, _ = set_distances(
+            values[probe], values[~probe], np.full((~probe).sum(), np.nan), list(groups.values()), method
+        )
+        right.append(np.array(list(groups))[found.argmin(1)] == names[probe])
+    return round(float(np.mean(right)), 4)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """Q probes against a gallery of N people. scores: Q×N. own: the column of each probe's person, −1 for
+    strangers. who: number of each probe's person."""
+
+    scores: NDArray[np.float32]
+    own: NDArray[np.int64]
+    who: NDArray[np.int64]
+
+
+def trials(sequences: Sequence[GallerySequence], filling: NDArray[np.float32], seed: int) -> Iterator[Trial]:
+    """Galleries as small users have them: 5 to 40 people drawn (at most half of those there are), one to
+    three sequences of each; asked with another sequence of everybody in it, and one of as many strangers."""
+    rng = np.random.default_rng(seed)
+    by_name: dict[str, list[GallerySequence]] = {}
+    for one in sequences:
+        by_name.setdefault(one.identity, []).append(one)
+    names = sorted(by_name)
+    for number in range(_ROUNDS):
+        size = min(SIZES[number % len(SIZES)], len(names) // 2)
+        drawn = rng.permutation(len(names))[: 2 * size]
+        held: list[GallerySequence] = []
+        probes: list[GallerySequence] = []
+        for place, person in enumerate(drawn):
+            takes = rng.permutation(by_name[names[person]])  # type: ignore[arg-type]
+            probes.append(takes[0])
+            if place < size:
+                held += takes[1 : 1 + int(rng.integers(1, EACH))].tolist()
+        gallery = Gallery(tuple(held))
+        values = np.stack([one.embedding.values for one in probes])
+        column = {name: place for place, name in enumerate(gallery.identities)}
+        own = np.array([column.get(one.identity, -1) for one in probes])
+        yield Trial(scores_of(gallery, values, filling).scores, own, drawn)
+
+
+def pairs_in(done: Iterable[Trial], people: int) -> Pairs:
+    """The scores of all pairs in trials."""
+    genuine, impostor = [], []
+    for trial in done:
+        same = trial.own[:, None] == np.arange(trial.scores.shape[1])[None]
+        genuine.append(trial.scores[same])
+        impostor.append(trial.scores[~same])
+    return Pairs(np.concatenate(genuine).astype(float), np.concatenate(impostor).astype(float), people)
+
+
+def judge(calibration: Calibration, done: Iterable[Trial]) -> dict[str, Any]:
+    """How far the probabilities and thresholds hold in trials: expected calibration error of the best
+    candidate's probability; share of strangers accepted, and of known people accepted as themselves, with 95
+    % intervals over people."""
+    said: list[float] = []
+    right: list[bool] = []
+    passed: dict[float, list[tuple[bool, bool, int]]] = {far: [] for far in FARS}  # stranger, accepted, who
+    for trial in done:
+        size = trial.scores.shape[1]
+        for row, own, who in zip(trial.scores, trial.own.tolist(), trial.who.tolist(), strict=True):
+            chances, _ = calibration.probabilities(row, size)
+            best = int(chances.argmax())
+            said.append(float(chances[best]))
+            right.append(best == own)
+            for far in FARS:
+                over = bool(row[best] >= calibration.threshold(far, size))
+                passed[far].append((own < 0, over and own in (-1, best), who))
+    found: dict[str, Any] = {"ece": round(calibration_error(np.array(said), np.array(right)), 4)}
+    for far, rows in passed.items():
+        stranger, accepted, who = (np.array(column) for column in zip(*rows, strict=True))
+        for name, chosen in (("strangers", stranger), ("known", ~stranger)):
+            values = accepted[chosen].astype(float)
+            low, high = mean_interval(values, who[chosen], 1000, SEED)
+            found[f"{name}_accepted_at_{far:g}"] = [round(x, 4) for x in (float(values.mean()), low, high)]
+    return found
+
+
+def calibration_error(said: NDArray[np.float64], right: NDArray[np.bool_], bins: int = 10) -> float:
+    """Expected calibration error: over bins of the probability that was said, the mean gap to how often it
+    was right, weighed by the number of cases (Naeini et al., AAAI 2015)."""
+    which = np.minimum((said * bins).astype(int), bins - 1)
+    gaps = [
+        abs(float(said[which == k].mean() - right[which == k].mean())) * float((which == k).mean())
+        for k in range(bins)
+        if (which == k).any()
+    ]
+    return float(sum(gaps))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description="Make the calibration that is shipped with the default weights."
+    )
+    parser.add_argument("--model", help="checkpoint; the default weights otherwise")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "data")
+    parser.add_argument("--people", type=int, default=PEOPLE)
+    parser.add_argument("--device", default="cpu")
+    chosen = parser.parse_args()
+    from safetensors.numpy import save_file
+
+    material = embedded(Embedder(chosen.model, chosen.device), chosen.people)
+    calibration = make(material)
+    chosen.out.mkdir(exist_ok=True)
+    save_file(
+        {"cohort": material.filling.astype(np.float16)},
+        chosen.out / "cohort.safetensors",
+        {"model_id": calibration.model_id},
+    )
+    write_json(chosen.out / FILE, {calibration.model_id: calibration.to_dict()})
+    (chosen.out / FILE).chmod(0o644)  # nobody's private data
+    print(json.dumps(calibration.to_dict(), indent=1))
+
+
+if __name__ == "__main__":
+    main()
