@@ -31,7 +31,7 @@ from meshgait_cli.synth.corpus import PROBES, Corpus, is_finished, make_benchmar
 from meshgait_cli.synth.walkers import make_identity
 from meshgait_cli.training.heldout import embed_all, energy_images
 from meshgait_cli.training.losses import reflected_points
-from meshgait_cli.training.session import BENCHMARK_SEED, CORPUS_SEED
+from meshgait_cli.training.sources import BENCHMARK_SEED, CORPUS_SEED
 
 FIT_PEOPLE = 300
 

@@ -14,7 +14,13 @@ __all__ = ["train"]
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="meshgait-s, meshgait-b, meshgait-w48 or deepgaitv2.")],
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            help="Of synthetic walkers: meshgait-s, meshgait-b, meshgait-w48, deepgaitv2. Of silhouettes: "
+            "gait3d, casia-b, oumvlp, grew, sustech1k. Of your videos, without names: self-supervised."
+        ),
+    ],
     to: Annotated[
         Path, typer.Option("--out", "-o", help="The run's folder; an unfinished run goes on there.")
     ],
@@ -25,8 +31,17 @@ def train(
     data: Annotated[
         Path | None,
         typer.Option(
-            "--data", help="Training corpus; made when it is not there.", show_default="in the cache"
+            "--data",
+            help="Synthetic corpus, made when it is not there; or your folder of silhouettes by name.",
+            show_default="in the cache",
         ),
+    ] = None,
+    partition: Annotated[
+        Path | None, typer.Option("--partition", help="OpenGait's JSON: learn from its TRAIN_SET.")
+    ] = None,
+    videos: Annotated[
+        list[Path] | None,
+        typer.Option("--videos", help="A video, a result, or a folder of them; may be given several times."),
     ] = None,
     benchmark: Annotated[
         Path | None,
@@ -36,7 +51,8 @@ def train(
         bool, typer.Option("--measure/--no-measure", help="On held-out people, now and then and at the end.")
     ] = True,
     start_from: Annotated[
-        Path | None, typer.Option("--start-from", help="Begin with another run's averaged weights.")
+        Path | None,
+        typer.Option("--start-from", help="Begin with another run (its folder), or with a checkpoint."),
     ] = None,
     change: Annotated[
         list[str] | None, typer.Option("--set", help="NAME=VALUE of the recipe; several times for several.")
@@ -48,7 +64,7 @@ def train(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Train a network on synthetic walkers. Killed at any moment, the same command goes on.
+    """Train a network. Killed at any moment, the same command goes on; by torchrun, in several processes.
 
     Writes the checkpoint (use it with --model), about.json, log.jsonl and last.pt.
     """
@@ -62,6 +78,8 @@ def train(
         steps=steps,
         data=data,
         benchmark=benchmark,
+        partition=partition,
+        videos=tuple(videos or ()),
         measure=measure,
         start_from=start_from,
         device=device,

@@ -16,7 +16,7 @@ from ..people.silhouette import normalise
 from ..records import HEIGHT, WIDTH, SilhouetteSequence
 from .pickles import read_arrays
 
-__all__ = ["IMAGES", "LabelledSilhouettes", "count", "read"]
+__all__ = ["IMAGES", "LabelledSilhouettes", "Place", "count", "places", "read", "read_place"]
 
 ARRAYS = (".pkl", ".npz", ".npy")
 IMAGES = (".png", ".bmp", ".jpg", ".jpeg")
@@ -34,9 +34,29 @@ class LabelledSilhouettes:
     path: Path
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a sequence lies, and what the path says of it. Nothing has been read yet."""
+
+    path: Path
+    identity: str
+    type: str
+    view: str
+
+
 def count(root: Path) -> int:
     """Files and mask folders below `root`: at least so many sequences."""
     return len(_places(root))
+
+
+def places(root: Path) -> list[Place]:
+    """Every file and mask folder at or below `root`, in natural order."""
+    return [Place(path, *_labels(root, path)) for path in _places(root)]
+
+
+def read_place(path: Path) -> list[SilhouetteSequence]:
+    """The sequences of one file or mask folder. Raises SilhouetteError as `read` does."""
+    return [_masks(path)] if path.is_dir() else _file(path)
 
 
 def read(root: Path) -> Iterator[LabelledSilhouettes]:
@@ -44,17 +64,16 @@ def read(root: Path) -> Iterator[LabelledSilhouettes]:
 
     Raises SilhouetteError when there is none, or one that is damaged or no silhouettes.
     """
-    places = _places(root)
-    if not places:
+    found = places(root)
+    if not found:
         raise SilhouetteError(
             f"{root} holds no silhouettes: looked for {', '.join(ARRAYS)} and folders of masks"
         )
-    for path in places:
-        identity, kind, view = _labels(root, path)
-        sequences = [_masks(path)] if path.is_dir() else _file(path)
+    for place in found:
+        sequences = read_place(place.path)
         for number, sequence in enumerate(sequences):
             tail = f"#{number}" if len(sequences) > 1 else ""
-            yield LabelledSilhouettes(sequence, identity, kind, view + tail, path)
+            yield LabelledSilhouettes(sequence, place.identity, place.type, place.view + tail, place.path)
 
 
 def _places(root: Path) -> list[Path]:

@@ -4,13 +4,15 @@ Within a batch everybody is turned to walk the same way, to the right in one bat
 recognition embeds the mirror image as well and takes the mean, so that the network need not match a
 walk with the one back, and learns faster for it.
 
-Batch `step` of a seed is always the same one, so a resumed run goes on as if it had never stopped.
+Batch `step` of a seed is always the same one, so a resumed run goes on as if it had never stopped. Each
+sequence has a random stream of its own, so that several processes draw their share of a batch, and no more.
 """
 
 from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -20,7 +22,7 @@ from ..body.reflection import MIRROR
 from ..synth.corpus import Corpus
 from .traits import traits
 
-__all__ = ["Batch", "Batches"]
+__all__ = ["Batch", "Batches", "Source", "fewer", "rolled"]
 
 SHIFT = 2  # columns by which a silhouette may stand off centre
 
@@ -28,18 +30,33 @@ SHIFT = 2  # columns by which a silhouette may stand off centre
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
     """silhouettes: B×T×64×44 floats 0-1. watched: which of the T the branches that read frames see; the
-    energy branch sees all. points: B×watched×88×3 in silhouette units. labels: B class numbers. traits:
-    B×TRAITS, see `traits.traits`."""
+    energy branch sees all. labels: B class numbers. points: S×watched×88×3 in silhouette units, and traits:
+    S×TRAITS, see `traits.traits`, of the first S sequences; the others come without truth. seen: B×3, see
+    `losses.known_pairs`; None where everybody has a name."""
 
     silhouettes: Tensor
     watched: slice
-    points: Tensor
     labels: Tensor
+    points: Tensor
     traits: Tensor
+    seen: Tensor | None = None
+
+
+class Source(Protocol):
+    """Where batches come from. classes: how many people there are."""
+
+    @property
+    def classes(self) -> int: ...
+
+    def longer(self, frames: int) -> Source:
+        """The same people in longer sequences, two each, and so many fewer that a batch costs the same."""
+
+    def batch(self, step: int, rank: int = 0, world: int = 1) -> Batch:
+        """Batch `step`; of `world` processes the share of number `rank`."""
 
 
 class Batches:
-    """Draws batches: `Batches(corpus, people=16, each=4, frames=8, seed=0)[step]`.
+    """Draws batches: `Batches(corpus, people=16, each=4, frames=8, seed=0).batch(step)`.
 
     frames: to be watched. window: frames there are, from which the energy branch learns; 0 means no more
     than those.
@@ -57,20 +74,16 @@ class Batches:
         self.traits = traits(corpus.manifest["seed"], self.identities)
 
     def longer(self, frames: int) -> Batches:
-        """The same people in longer sequences, two each, and so many fewer that a batch costs the same."""
         other = copy(self)
-        other.frames = frames
-        other.window = max(self.window, frames)
-        other.each = min(self.each, 2)
-        costs = self.people * self.each * self.frames
-        other.people = max(2, min(self.people, round(costs / (other.each * frames))))
+        other.frames, other.window = frames, max(self.window, frames)
+        other.people, other.each = fewer(self.people, self.each, self.frames, frames)
         return other
 
     @property
     def classes(self) -> int:
         return len(self.identities)
 
-    def __getitem__(self, step: int) -> Batch:
+    def batch(self, step: int, rank: int = 0, world: int = 1) -> Batch:
         rng = np.random.default_rng([self.seed, step])
         chosen = rng.choice(len(self.rows), self.people, replace=False)
         leftwards = bool(rng.random() < 0.5)
@@ -81,17 +94,19 @@ class Batches:
         first = int(rng.integers(window - self.frames + 1))
         watched = slice(first, first + self.frames)
         silhouettes, points = [], []
-        for number in chosen:
-            own = self.rows[number]
+        for place in range(rank, len(chosen), world):
+            rng = np.random.default_rng([self.seed, step, place])
+            own = self.rows[chosen[place]]
             for row in rng.choice(own, self.each, replace=len(own) < self.each):
                 view, truth = self._sequence(int(row), leftwards, window, watched, rng)
                 silhouettes.append(view)
                 points.append(truth)
+        chosen = chosen[rank::world]
         return Batch(
             torch.from_numpy(np.stack(silhouettes)).float() / 255,
             watched,
-            torch.from_numpy(np.stack(points)).float(),
             torch.from_numpy(np.repeat(chosen, self.each)).long(),
+            torch.from_numpy(np.stack(points)).float(),
             torch.from_numpy(np.repeat(self.traits[chosen], self.each, axis=0)),
         )
 
@@ -110,10 +125,23 @@ class Batches:
         if walks_left != leftwards:  # a person and their mirror image are one person
             view, truth = view[..., ::-1], truth[:, list(MIRROR)] * np.array([-1, 1, 1], np.float32)
         shift = int(rng.integers(-SHIFT, SHIFT + 1))
-        if shift:
-            view = np.roll(view, shift, axis=2)
-            view[..., :shift] = 0 if shift > 0 else view[..., :shift]
-            if shift < 0:
-                view[..., shift:] = 0
-            truth = truth + np.array([shift / 64, 0, 0], np.float32)
+        view, truth = rolled(view, shift), truth + np.array([shift / 64, 0, 0], np.float32)
         return np.ascontiguousarray(view), truth
+
+
+def rolled(view: np.ndarray, columns: int) -> np.ndarray:
+    """T×H×W moved to the right, nought coming in."""
+    view = np.roll(view, columns, axis=2)
+    if columns > 0:
+        view[..., :columns] = 0
+    elif columns < 0:
+        view[..., columns:] = 0
+    return view
+
+
+def fewer(people: int, each: int, frames: int, longer: int) -> tuple[int, int]:
+    """People and sequences of each, two, in batches of longer sequences that cost the same. Where there are
+    many it is a multiple of eight, for up to eight processes to share."""
+    few = min(each, 2)
+    count = max(2, min(people, round(people * each * frames / (few * longer))))
+    return (count - count % 8 if count >= 8 else count), few

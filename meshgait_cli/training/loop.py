@@ -10,23 +10,25 @@ import json
 import math
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..atomic import aside
 from ..errors import MeshgaitError, UsageError
-from ..network.heads import CE_SCALE
+from ..network.checkpoint import load
 from ..network.meshgait import MeshGait
-from .batches import Batch, Batches
-from .losses import body_loss, contrast_loss, cross_entropy, part_distances, triplet_loss
+from .batches import Batch, Source
+from .distributed import Group
+from .objective import step_losses
 from .recipes import Recipe
 from .traits import TRAITS
 
-__all__ = ["STATE_FILE", "Run", "channels_last", "learning_rate", "step_losses"]
+__all__ = ["STATE_FILE", "Run", "channels_last", "learning_rate"]
 
 STATE_FILE = "last.pt"
 LOG_EVERY = 20  # steps
@@ -44,59 +46,20 @@ def channels_last(model: nn.Module) -> nn.Module:
 
 
 def learning_rate(recipe: Recipe, step: int, share: float) -> float:
-    """Linear warm-up by steps, then half a cosine over the time there is. share: of it that is gone, 0-1."""
-    return (
-        recipe.rate * min(1.0, (step + 1) / recipe.warmup) * max(0.01, 0.5 * (1 + math.cos(math.pi * share)))
-    )
+    """Linear warm-up by steps; then a tenth at each of the recipe's milestones, or half a cosine where it has
+    none. share: of the schedule that is gone, 0-1."""
+    warm = min(1.0, (step + 1) / recipe.warmup)
+    if recipe.milestones:
+        return recipe.rate * warm * 0.1 ** sum(share >= each for each in recipe.milestones)
+    return recipe.rate * warm * max(0.01, 0.5 * (1 + math.cos(math.pi * share)))
 
 
-def step_losses(
-    model: MeshGait, teller: nn.Module, batch: Batch, recipe: Recipe, step: int, share: float
-) -> dict[str, Tensor]:
-    """Each loss that the recipe asks for, times its weight; their sum is what is minimised.
-
-    teller: features to traits.
-    """
-    device = next(model.parameters()).device
-    silhouettes, labels = batch.silhouettes.to(device), batch.labels.to(device)
-    watched = batch.watched
-    if model.energy_branch is not None and share < recipe.energy_until:
-        watched = slice(0, 0)
-    count = watched.stop - watched.start
-    body = count > 0 and model.decoder is not None and (recipe.joints > 0 or recipe.markers > 0)
-    chosen: bool | Tensor = False
-    if body:
-        total = silhouettes.shape[0] * count
-        draw = torch.Generator().manual_seed(step)
-        chosen = torch.randperm(total, generator=draw)[: recipe.decoded].to(device)
-    with torch.autocast(device.type, torch.bfloat16, enabled=recipe.bf16):
-        out = model(silhouettes, decode=chosen, watched=watched)
-    embedding = out.embedding.float()
-    assert model.necks is not None
-    features = model.necks.norm(embedding.flatten(1)).view_as(embedding) / embedding.shape[2] ** 0.5
-    distances = part_distances(features)
-    losses: dict[str, Tensor] = {}
-    if recipe.contrast_parts:
-        losses["contrast_parts"] = recipe.contrast_parts * contrast_loss(
-            distances, labels, recipe.temperature
-        )
-    if recipe.contrast:
-        # The mean over parts varies less than one part does.
-        whole = contrast_loss(distances.mean(0), labels, recipe.temperature / 2)
-        losses["contrast"] = recipe.contrast * whole
-    if recipe.triplet:
-        losses["triplet"] = recipe.triplet * triplet_loss(distances, labels, recipe.margin)
-    if recipe.classes and share >= recipe.classes_from and out.logits is not None:
-        losses["classes"] = recipe.classes * cross_entropy(out.logits, labels, CE_SCALE)
-    if recipe.traits:
-        # Back at unit spread, which is what a linear layer expects.
-        told = teller(features.flatten(1) * embedding.shape[2] ** 0.5)
-        losses["traits"] = recipe.traits * nn.functional.smooth_l1_loss(told, batch.traits.to(device))
-    if body and out.reconstruction is not None:
-        found = torch.cat([out.reconstruction.joints, out.reconstruction.markers], dim=1)
-        joints, markers = body_loss(found, batch.points.to(device).flatten(0, 1)[chosen])
-        losses["joints"], losses["markers"] = recipe.joints * joints, recipe.markers * markers
-    return losses
+def _optimiser(recipe: Recipe, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    if recipe.optimiser == "sgd":
+        return torch.optim.SGD(parameters, lr=recipe.rate, momentum=0.9, weight_decay=recipe.decay)
+    if recipe.optimiser != "adamw":
+        raise UsageError(f"there is no optimiser {recipe.optimiser!r}: use adamw or sgd")
+    return torch.optim.AdamW(parameters, lr=recipe.rate, weight_decay=recipe.decay)
 
 
 class Run:
@@ -108,20 +71,25 @@ class Run:
     def __init__(
         self,
         model: MeshGait,
-        batches: Batches,
+        batches: Source,
         recipe: Recipe,
         folder: Path,
         device: torch.device | str = "cpu",
+        group: Group | None = None,
     ) -> None:
-        self.model, self.batches, self.recipe, self.folder = model, batches, recipe, folder
-        self.device = torch.device(device)
+        self.batches, self.recipe, self.folder = batches, recipe, folder
+        self.device, self.group = torch.device(device), group or Group()
+        self.model = model
         channels_last(model.to(self.device))
+        self.group.share_norms(model)
         self.longer = batches.longer(recipe.late_frames)
         self.teller = nn.Linear(model.fcs.weight.shape[0] * model.fcs.weight.shape[2], TRAITS).to(self.device)
         self.parameters = [*model.parameters(), *self.teller.parameters()]
-        self.optimiser = torch.optim.AdamW(self.parameters, lr=recipe.rate, weight_decay=recipe.decay)
+        self.optimiser = _optimiser(recipe, self.parameters)
         self.average = {key: value.detach().clone() for key, value in model.state_dict().items()}
         self.step, self.seconds, self.began = 0, 0.0, ""
+        self._drawer = ThreadPoolExecutor(1, "batches")
+        self._drawn: dict[tuple[bool, int], Future[Batch]] = {}
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -147,20 +115,26 @@ class Run:
         self.step, self.seconds, self.began = state["step"], state["seconds"], state["began"]
         return True
 
-    def start_from(self, folder: Path) -> None:
-        """Begin with another run's averaged weights; a classifier for other people is left out."""
-        state = _read(folder / STATE_FILE, self.device)
+    def start_from(self, place: Path) -> None:
+        """Begin with another run's averaged weights (its folder), or a checkpoint's (a file, or a variant's
+        name); a classifier for other people is left out. Raises UsageError when it is another network's."""
         own = self.model.state_dict()
-        for key, value in state["average"].items():
-            if key in own and own[key].shape == value.shape:
-                own[key] = value
+        if place.is_dir():
+            state = _read(place / STATE_FILE, self.device)
+            theirs, before = state["average"], state.get("began", "")
+            self.began = f"{state['step']} steps, {state['seconds'] / 60:.1f} minutes; {before}".rstrip("; ")
+        else:
+            loaded = load(place, self.device)
+            if self.model.decoder is not None:
+                loaded.build_decoder()
+            theirs, self.began = loaded.network.state_dict(), loaded.id
+        for key in own:
+            if key in theirs and own[key].shape == theirs[key].shape:
+                own[key] = theirs[key]
+            elif not key.startswith("necks."):
+                raise UsageError(f"{place} is no {self.model.config.name}: {key} differs or is missing")
         self.model.load_state_dict(own)
         self.average = {key: value.detach().clone() for key, value in own.items()}
-        self.began = (
-            f"{state['step']} steps, {state['seconds'] / 60:.1f} minutes; {state.get('began', '')}".rstrip(
-                "; "
-            )
-        )
 
     def save(self) -> None:
         """Write the checkpoint aside and move it into place."""
@@ -184,19 +158,32 @@ class Run:
         rate = learning_rate(self.recipe, self.step, share)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        batches = self.longer if share >= self.recipe.late_from else self.batches
-        losses = step_losses(self.model, self.teller, batches[self.step], self.recipe, self.step, share)
+        late = share >= self.recipe.late_from
+        losses = step_losses(
+            self.model, self.teller, self._batch(late), self.recipe, self.step, share, self.group
+        )
         total = torch.stack(list(losses.values())).sum()
         if not torch.isfinite(total.detach()):
             worst = ", ".join(f"{key} {value.item():.3g}" for key, value in losses.items())
             raise MeshgaitError(f"training diverged at step {self.step} ({worst}): lower the recipe's rate")
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()
+        self.group.average_gradients(self.parameters)
         nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip)
         self.optimiser.step()
         self.step += 1
         self._average()
         return {"loss": total.item(), "rate": rate, **{key: value.item() for key, value in losses.items()}}
+
+    def _batch(self, late: bool) -> Batch:
+        """This step's batch; the next is drawn while this one is learned from."""
+        wanted = (late, self.step)
+        ready = self._drawn.pop(wanted, None)
+        self._drawn = {(late, self.step + 1): self._drawer.submit(self._draw, late, self.step + 1)}
+        return ready.result() if ready is not None else self._draw(*wanted)
+
+    def _draw(self, late: bool, step: int) -> Batch:
+        return (self.longer if late else self.batches).batch(step, self.group.rank, self.group.world)
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -233,12 +220,15 @@ class Run:
         """
         saved = looked = self.seconds
         sums: dict[str, float] = {}
-        while (gone := self.share(minutes, steps)) < 1:
+        first = self.group.first
+        while (gone := self.group.agreed(self.share(minutes, steps))) < 1:
             start = time.monotonic()
             losses = self.advance(gone)
             for key, value in losses.items():
                 sums[key] = sums.get(key, 0.0) + value
             self.seconds += time.monotonic() - start
+            if not first:
+                continue
             if tick is not None:
                 tick(self.share(minutes, steps), losses["loss"])
             if self.step % LOG_EVERY == 0:
@@ -251,7 +241,9 @@ class Run:
             if look is not None and self.seconds - looked > look_every:
                 self._write({"step": self.step, "seconds": round(self.seconds, 1), **look()}, log)
                 looked = self.seconds
-        self.save()
+        self.group.agreed(0.0)  # nobody leaves before the last step is done
+        if first:
+            self.save()
 
     def _write(self, line: dict[str, Any], log: Log | None) -> None:
         with open(self.folder / "log.jsonl", "a", encoding="utf-8") as file:

@@ -16,6 +16,7 @@ __all__ = [
     "body_loss",
     "contrast_loss",
     "cross_entropy",
+    "known_pairs",
     "mirrored_points",
     "part_distances",
     "reflected_points",
@@ -31,26 +32,47 @@ def part_distances(features: Tensor) -> Tensor:
     return (square[:, :, None] + square[:, None, :] - 2 * gram).clamp(min=1e-8).sqrt()
 
 
-def triplet_loss(distances: Tensor, labels: Tensor, margin: float = 0.2) -> Tensor:
+def known_pairs(labels: Tensor, seen: Tensor) -> Tensor:
+    """B×B: of which two sequences it is known whether they are one person.
+
+    labels: B. seen: B×3 of session, start and end in seconds. In session −1 names are known. Elsewhere a
+    label is a track: two of them may be the same person at another time, and are certainly two people only
+    where they were seen at once.
+    """
+    session, start, end = seen.unbind(1)
+    named = session < 0
+    at_once = (start[:, None] <= end[None]) & (start[None] <= end[:, None])
+    beside = (session[:, None] == session[None]) & at_once
+    return (labels[:, None] == labels[None]) | named[:, None] | named[None] | beside
+
+
+def triplet_loss(
+    distances: Tensor, labels: Tensor, margin: float = 0.2, known: Tensor | None = None
+) -> Tensor:
     """Batch-all triplet loss of each part, the mean over its non-zero terms, then over the parts
-    (Hermans et al., arXiv 1703.07737; GaitSet). distances: P×B×B. labels: B."""
+    (Hermans et al., arXiv 1703.07737; GaitSet). distances: P×B×B. labels: B. known: B×B, pairs that are not
+    known are left out."""
     same = labels[:, None] == labels[None, :]
     eye = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
-    triplets = (same & ~eye)[:, :, None] & ~same[:, None, :]
+    other = ~same if known is None else ~same & known
+    triplets = (same & ~eye)[:, :, None] & other[:, None, :]
     loss = F.relu(distances[:, :, :, None] - distances[:, :, None, :] + margin) * triplets
     count = (loss > 0).sum((1, 2, 3)).clamp(min=1)
     return (loss.sum((1, 2, 3)) / count).mean()
 
 
-def contrast_loss(distances: Tensor, labels: Tensor, temperature: float) -> Tensor:
+def contrast_loss(
+    distances: Tensor, labels: Tensor, temperature: float, known: Tensor | None = None
+) -> Tensor:
     """Supervised contrastive loss (Khosla et al., arXiv 2004.11362) with −distance/temperature as logits.
 
     distances: …×B×B. Mean over positives, anchors and whatever leads. Anchors alone of their kind do not
-    count.
+    count. known: B×B, pairs that are not known are left out.
     """
     eye = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
     positive = (labels[:, None] == labels[None, :]) & ~eye
-    logits = (-distances / temperature).masked_fill(eye, float("-inf"))
+    out = eye if known is None else eye | ~known
+    logits = (-distances / temperature).masked_fill(out, float("-inf"))
     log_share = (logits - torch.logsumexp(logits, -1, keepdim=True)).masked_fill(~positive, 0)
     per_anchor = -log_share.sum(-1) / positive.sum(-1).clamp(min=1)
     return per_anchor[..., positive.any(-1)].mean()

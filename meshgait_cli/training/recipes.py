@@ -21,7 +21,11 @@ class Recipe:
     classes_from: share of the time after which cross-entropy sets in. temperature, margin: of contrast and
     triplet, in units of a feature's spread. decoded: frames a batch whose body is reconstructed.
     clip: of the gradient's norm. bf16: mixed precision. minutes, steps: how long, where the command does not
-    say; one of them is 0. identities: people in the corpus that is made for it.
+    say; one of them is 0. identities: people in the synthetic corpus that is made for it; 0 for data of your
+    own. synthetic: of a batch's people where there are both kinds. optimiser: adamw, or sgd with momentum
+    0.9. milestones: shares of the schedule at which the rate falls to a tenth; none for half a cosine.
+    augment: chance that a real sequence is turned, and that it is seen in perspective. faults: chance of
+    each fault that a segmentation might have made in it.
     """
 
     variant: str
@@ -52,6 +56,11 @@ class Recipe:
     minutes: float
     steps: int
     identities: int
+    synthetic: int = 0
+    optimiser: str = "adamw"
+    milestones: tuple[float, ...] = ()
+    augment: float = 0.0
+    faults: float = 0.0
 
 
 RECIPES = {
@@ -113,6 +122,59 @@ RECIPES["meshgait-b"] = replace(
 RECIPES["deepgaitv2"] = replace(RECIPES["meshgait-b"], variant="deepgaitv2", joints=0.0, markers=0.0)
 RECIPES["meshgait-w48"] = replace(RECIPES["meshgait-b"], variant="meshgait-w48", rate=5e-4, steps=60_000)
 
+# Real data with names, in OpenGait's layout, as its makers train DeepGaitV2 (arXiv 2303.03301; Gait3D's
+# figures are theirs, the others' batches and lengths are like them). --set variant=meshgait-b trains our own.
+RECIPES["gait3d"] = replace(
+    _S,
+    variant="deepgaitv2",
+    people=32,
+    each=4,
+    frames=30,
+    late_frames=30,
+    late_from=1.0,
+    window=30,
+    energy_until=0.0,
+    rate=0.1,
+    warmup=1,
+    ema=0.999,
+    optimiser="sgd",
+    milestones=(1 / 3, 2 / 3, 5 / 6),
+    contrast_parts=0.0,
+    contrast=0.0,
+    triplet=1.0,
+    classes=1.0,
+    classes_from=0.0,
+    traits=0.0,
+    joints=0.0,
+    markers=0.0,
+    clip=1000.0,  # OpenGait does not clip
+    augment=0.2,
+    minutes=0.0,
+    steps=60_000,
+    identities=0,
+)
+RECIPES["casia-b"] = replace(RECIPES["gait3d"], people=8, each=16)
+RECIPES["sustech1k"] = replace(RECIPES["gait3d"], people=8, each=8)
+RECIPES["grew"] = replace(RECIPES["gait3d"], steps=180_000)
+RECIPES["oumvlp"] = replace(RECIPES["gait3d"], each=8, steps=120_000)
+# Real footage without names. Half of a batch is synthetic: few people are seen together in anybody's videos,
+# and what is known of the synthetic ones (who they are, where their joints are) is not to be forgotten.
+RECIPES["self-supervised"] = replace(
+    _S,
+    people=32,
+    synthetic=16,
+    frames=8,
+    late_frames=12,
+    energy_until=0.0,
+    rate=3e-4,  # it begins with weights that are good
+    ema=0.99,
+    contrast_parts=0.5,
+    augment=0.3,
+    faults=0.3,
+    minutes=20.0,
+    identities=1200,
+)
+
 
 def changed(recipe: Recipe, changes: list[str]) -> Recipe:
     """The recipe with `name=value` changes. Raises UsageError for a name or a value that does not fit."""
@@ -122,7 +184,9 @@ def changed(recipe: Recipe, changes: list[str]) -> Recipe:
         name, sign, text = change.partition("=")
         if not sign or name not in known:
             raise UsageError(f"--set {change}: use NAME=VALUE, NAME one of {', '.join(known)}")
-        kinds: dict[str, Callable[[str], Any]] = {"str": str, "int": int, "float": float, "bool": _flag}
+        kinds: dict[str, Callable[[str], Any]] = {
+            "str": str, "int": int, "float": float, "bool": _flag, "tuple[float, ...]": _floats,
+        }  # fmt: skip
         try:
             values[name] = kinds[str(known[name])](text)
         except ValueError as error:
@@ -134,6 +198,10 @@ def _flag(text: str) -> bool:
     if text.lower() not in ("true", "false"):
         raise ValueError(text)
     return text.lower() == "true"
+
+
+def _floats(text: str) -> tuple[float, ...]:
+    return tuple(float(each) for each in text.split(",") if each)
 
 
 def find(name: str) -> Recipe:

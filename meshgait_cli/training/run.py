@@ -14,7 +14,8 @@ from torch import Tensor
 from ..errors import MeshgaitError
 from ..network.meshgait import MeshGait, ModelConfig
 from ..synth.corpus import Corpus
-from .batches import Batches
+from .batches import Source
+from .distributed import Group
 from .heldout import body_error, embed_all, energy_images, rank_one
 from .loop import Log, Run
 from .recipes import Recipe
@@ -66,7 +67,7 @@ def measure(model: MeshGait, benchmark: Corpus) -> dict[str, Any]:
 def train(
     config: ModelConfig,
     recipe: Recipe,
-    corpus: Corpus,
+    batches: Source,
     out: Path,
     minutes: float = 0.0,
     steps: int = 0,
@@ -74,6 +75,7 @@ def train(
     benchmark: Corpus | None = None,
     seed: int = 0,
     device: torch.device | str = "cpu",
+    group: Group | None = None,
     start_from: Path | None = None,
     save_every: float = 180.0,
     look_every: float = 480.0,
@@ -82,15 +84,15 @@ def train(
 ) -> tuple[MeshGait, dict[str, Any]]:
     """Train in the folder `out`, or resume there; returns the finished network and what was measured.
 
-    minutes, steps: see `Run.train`; the recipe's when both are 0. start_from: another run's folder, whose
-    averaged weights a new run begins with.
+    minutes, steps: see `Run.train`; the recipe's when both are 0. benchmark: measured on during the run and
+    after it. group: of processes that train together. start_from: see `Run.start_from`.
     """
+    group = group or Group()
     if not minutes and not steps:
         minutes, steps = recipe.minutes, recipe.steps
-    batches = Batches(corpus, recipe.people, recipe.each, recipe.frames, seed, recipe.window)
     if batches.classes < 2:
         raise MeshgaitError("there is only one person to learn from: give more")
-    run = Run(build(config, recipe, batches.classes, seed), batches, recipe, out, device)
+    run = Run(build(config, recipe, batches.classes, seed), batches, recipe, out, device, group)
     if not run.resume() and start_from is not None:
         run.start_from(start_from)
     body = run.model.decoder is not None
@@ -115,14 +117,15 @@ def train(
     model = averaged(config, run.average, body)
     about: dict[str, Any] = {
         "recipe": asdict(recipe),
-        "corpus": corpus.manifest,
         "identities": batches.classes,
         "minutes": round(run.seconds / 60, 1),
         "steps": run.step,
         "seed": seed,
         "started_from": run.began,
     }
-    if benchmark is not None:
+    if group.world > 1:
+        about["processes"] = group.world
+    if benchmark is not None and group.first:
         about["heldout"] = measure(model, benchmark)
         about["heldout_energy_image"] = rank_one(energy_images(benchmark.silhouettes), benchmark.labels)
     return model, about

@@ -7,48 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..assets import cache_dir
 from ..atomic import aside
 from ..device import resolve_device
-from ..errors import SourceNotFound, UsageError
 from ..network.variants import VARIANTS
-from ..synth.corpus import Corpus, is_finished, make_benchmark, make_corpus
-from . import recipes
+from .board import open_board
+from .distributed import Group, join
 from .export import export
+from .settings import TrainSettings
+from .sources import benchmark_of, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import torch
+
+    from .recipes import Recipe
+
 __all__ = ["TrainSettings", "Trained", "train_recipe"]
-
-CORPUS_SEED, BENCHMARK_SEED = 2, 1
-
-
-@dataclass(frozen=True, slots=True)
-class TrainSettings:
-    """recipe: a name. changes: NAME=VALUE for its fields. minutes or steps: how long, the recipe's when
-    neither is given. data: the training corpus, benchmark: the held-out one; made in the cache where they
-    are not named, or named and not there. measure: on the benchmark, during the run and after it.
-    threads: of the CPU, 0 for all."""
-
-    recipe: str
-    changes: tuple[str, ...] = ()
-    minutes: float = 0.0
-    steps: int = 0
-    data: Path | None = None
-    benchmark: Path | None = None
-    measure: bool = True
-    start_from: Path | None = None
-    device: str = "auto"
-    seed: int = 0
-    threads: int = 0
-    save_every: float = 180.0
-
-    def __post_init__(self) -> None:
-        if self.minutes and self.steps:
-            raise UsageError("give --minutes or --steps, not both")
-        if min(self.minutes, self.steps, self.threads) < 0 or self.save_every <= 0:
-            raise UsageError("times, steps and threads must be positive")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,60 +44,67 @@ def train_recipe(
 ) -> Trained:
     """Train in the folder `out`, or go on there, and write `out/<variant>.safetensors` and `out/about.json`.
 
-    made: called with what synthetic data is being made, and how many of how many people are done. tick:
-    with the share of the run that is done, and the loss. log: with each line of `out/log.jsonl`. Raises
-    UsageError, SourceNotFound, MeshgaitError (a damaged checkpoint, losses that are not finite).
+    made: called with what is being prepared, and how many of how many are done. tick: with the share of the
+    run that is done, and the loss. log: with each line of `out/log.jsonl`. Processes that torchrun started
+    train together, and the first of them writes. Raises UsageError, SourceNotFound, MeshgaitError (a damaged
+    checkpoint, losses that are not finite), and for real data what its readers raise.
     """
     import torch
 
-    recipe = recipes.changed(recipes.find(settings.recipe), list(settings.changes))
-    if recipe.variant not in VARIANTS:
-        raise UsageError(f"there is no network {recipe.variant!r}: use one of {', '.join(VARIANTS)}")
-    if settings.start_from is not None and not settings.start_from.is_dir():
-        raise SourceNotFound(f"there is no run in {settings.start_from}")
-    device = resolve_device(settings.device)
+    recipe = settings.resolve()
+    group, device = join(recipe.people, resolve_device(settings.device))
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    home = cache_dir() / "synthetic"
-    data = settings.data or home / f"walkers-{recipe.identities}-seed{CORPUS_SEED}"
-    benchmark = settings.benchmark or home / f"benchmark-seed{BENCHMARK_SEED}"
-    if not is_finished(data):
-        _refuse_foreign(data)
-        make_corpus(
-            data, recipe.identities, seed=CORPUS_SEED, sequences=6, report=0,
-            progress=made and (lambda done, total: made("training walkers", done, total)),
-        )  # fmt: skip
-    if settings.measure and not is_finished(benchmark):
-        _refuse_foreign(benchmark)
-        make_benchmark(
-            benchmark, seed=BENCHMARK_SEED,
-            progress=made and (lambda done, total: made("held-out walkers", done, total)),
-        )  # fmt: skip
+    try:
+        return _train(settings, recipe, out, device, group, made, tick, log)
+    finally:
+        group.leave()
+
+
+def _train(
+    settings: TrainSettings,
+    recipe: Recipe,
+    out: Path,
+    device: torch.device,
+    group: Group,
+    made: Callable[[str, int, int], None] | None,
+    tick: Callable[[float, float], None] | None,
+    log: Callable[[dict[str, Any]], None] | None,
+) -> Trained:
     from .run import train
+
+    batches, facts = source_of(settings, recipe, out, group, made)
+    benchmark = benchmark_of(settings, recipe, group, made)
+    start_from = settings.start_from
+    if start_from is None and settings.videos:
+        start_from = Path(recipe.variant)
+    board = open_board(out) if group.first else None
+
+    def told(line: dict[str, Any]) -> None:
+        for hear in (board, log):
+            if hear is not None:
+                hear(line)
 
     model, about = train(
         VARIANTS[recipe.variant],
         recipe,
-        Corpus.open(data),
+        batches,
         out,
         settings.minutes,
         settings.steps,
-        benchmark=Corpus.open(benchmark) if settings.measure else None,
+        benchmark=benchmark,
         seed=settings.seed,
         device=device,
-        start_from=settings.start_from,
+        group=group,
+        start_from=start_from,
         save_every=settings.save_every,
-        log=log,
+        log=told,
         tick=tick,
     )
-    path = export(model, about, out / f"{recipe.variant}.safetensors")
-    with aside(out / "about.json") as temporary:
-        temporary.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    about |= facts
+    path = out / f"{recipe.variant}.safetensors"
+    if group.first:
+        export(model, about, path)
+        with aside(out / "about.json") as temporary:
+            temporary.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     return Trained(path, about)
-
-
-def _refuse_foreign(folder: Path) -> None:
-    """A corpus is made only where nothing else lies."""
-    ours = {"silhouettes.npy", "points.npy", "labels.npy"}
-    if folder.exists() and (not folder.is_dir() or {each.name for each in folder.iterdir()} - ours):
-        raise UsageError(f"{folder} holds no finished corpus, and other things: name another folder")

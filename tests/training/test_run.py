@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from meshgait_cli.training.heldout import rank_one
 from meshgait_cli.training.loop import Run, learning_rate
 from meshgait_cli.training.losses import mirrored_points, part_distances
 from meshgait_cli.training.run import averaged, build, fold_norm
+from meshgait_cli.training.sources import SYNTHETIC
 
 TINY = ModelConfig(
     "tiny",
@@ -58,7 +60,7 @@ def _run(corpus: Corpus, folder) -> Run:
 
 def test_a_batch_holds_p_people_k_times_and_is_always_the_same(corpus):
     batches = Batches(corpus, 4, 3, 4, seed=1)
-    batch, again, other = batches[5], batches[5], batches[6]
+    batch, again, other = batches.batch(5), batches.batch(5), batches.batch(6)
     assert batch.silhouettes.shape == (12, 4, 64, 44)
     assert 0 <= batch.silhouettes.min() <= batch.silhouettes.max() <= 1
     assert len(set(batch.labels.tolist())) == 4
@@ -68,7 +70,7 @@ def test_a_batch_holds_p_people_k_times_and_is_always_the_same(corpus):
 
 
 def test_the_truth_follows_the_mirror_and_the_shift(corpus):
-    batch = Batches(corpus, 6, 4, 8, seed=0)[0]
+    batch = Batches(corpus, 6, 4, 8, seed=0).batch(0)
     points, pictures = batch.points, batch.silhouettes
     columns = ((points[..., 0] + 0.5) * 64 - 10).floor().long().clamp(0, 43)
     rows = ((points[..., 1] + 0.5) * 64).floor().long().clamp(0, 63)
@@ -84,7 +86,7 @@ def test_the_truth_follows_the_mirror_and_the_shift(corpus):
 def test_everybody_in_a_batch_walks_the_same_way(corpus):
     batches = Batches(corpus, 6, 4, 8, seed=0)
     for step in range(6):
-        points = batches[step].points
+        points = batches.batch(step).points
         toes = (points[:, :, [10, 11], 0] - points[:, :, [7, 8], 0]).mean((1, 2))
         aside = toes.abs() > 0.03  # who comes or goes walks neither way
         assert len(set((toes[aside] > 0).tolist())) == 1
@@ -160,8 +162,11 @@ def test_a_damaged_checkpoint_is_refused_in_words(corpus, tmp_path):
     (tmp_path / "last.pt").write_bytes(b"PK nonsense")
     with pytest.raises(MeshgaitError, match="damaged"):
         run.resume()
+    (tmp_path / "empty").mkdir()
     with pytest.raises(MeshgaitError, match="there is no run"):
-        run.start_from(tmp_path / "elsewhere")
+        run.start_from(tmp_path / "empty")
+    with pytest.raises(UsageError, match="is no tiny"):
+        run.start_from(Path("deepgaitv2"))
 
 
 def test_a_run_of_steps_may_be_cut_anywhere(corpus, tmp_path):
@@ -211,7 +216,7 @@ def test_the_energy_branch_goes_ahead_alone(corpus, tmp_path):
 
 
 def test_a_batch_for_the_energy_branch_is_longer_than_what_is_watched(corpus):
-    batch = Batches(corpus, 4, 3, 3, seed=0, window=8)[0]
+    batch = Batches(corpus, 4, 3, 3, seed=0, window=8).batch(0)
     frames = batch.silhouettes.shape[1]
     assert 3 <= frames <= 8
     assert 0 <= batch.watched.start < batch.watched.stop <= frames
@@ -231,7 +236,7 @@ def test_the_exported_embedding_has_the_distances_that_were_trained(corpus, tmp_
     for _ in range(3):
         run.advance(0.1)
     model = run.model.eval()
-    x = Batches(corpus, 4, 3, 4, seed=3)[0].silhouettes
+    x = Batches(corpus, 4, 3, 4, seed=3).batch(0).silhouettes
     with torch.no_grad():
         raw = model.embed(x)
         normed = model.necks.norm(raw.flatten(1)).view_as(raw) / raw.shape[2] ** 0.5
@@ -256,7 +261,7 @@ def test_export_is_loaded_as_trained_with_its_card(corpus, tmp_path):
     run = _run(corpus, tmp_path)
     run.advance(0.0)
     model = averaged(TINY, run.average)
-    loaded = load(export(model, {"steps": 1}, tmp_path / "tiny.safetensors"))
+    loaded = load(export(model, {"steps": 1, **SYNTHETIC}, tmp_path / "tiny.safetensors"))
     assert loaded.trained
     assert loaded.card["steps"] == 1
     assert "synthetic" in loaded.card["data"]
@@ -285,3 +290,27 @@ def test_a_recipe_is_changed_by_name_and_value():
 def test_an_unknown_recipe_names_those_there_are():
     with pytest.raises(UsageError, match="meshgait-s"):
         recipes.find("nonsense")
+
+
+def test_milestones_take_the_rate_to_a_tenth():
+    recipe = replace(RECIPE, milestones=(0.5, 0.75), warmup=1)
+    rates = [learning_rate(recipe, 9, share) for share in (0.0, 0.49, 0.5, 0.9)]
+    assert rates == pytest.approx([RECIPE.rate, RECIPE.rate, RECIPE.rate / 10, RECIPE.rate / 100])
+    assert recipes.changed(RECIPE, ["milestones=0.5,0.75"]).milestones == (0.5, 0.75)
+
+
+def test_two_processes_draw_the_halves_of_one_batch(corpus):
+    batches = Batches(corpus, 4, 3, 4, seed=1)
+    whole, parts = batches.batch(2), [batches.batch(2, rank, 2) for rank in (0, 1)]
+    both = torch.cat([part.silhouettes for part in parts])
+    order = torch.cat([part.labels for part in parts]).argsort(stable=True)
+    assert torch.equal(both[order], whole.silhouettes[whole.labels.argsort(stable=True)])
+
+
+def test_sgd_is_an_optimiser_and_lion_is_not(corpus, tmp_path):
+    batches = Batches(corpus, 4, 3, 4, seed=0)
+    recipe = replace(RECIPE, optimiser="sgd", rate=0.01)
+    run = Run(build(TINY, recipe, batches.classes, seed=0), batches, recipe, tmp_path)
+    assert np.isfinite(run.advance(0.0)["loss"])
+    with pytest.raises(UsageError, match="adamw or sgd"):
+        Run(build(TINY, recipe, 6, 0), batches, replace(recipe, optimiser="lion"), tmp_path)

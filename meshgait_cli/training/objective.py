@@ -1,0 +1,78 @@
+"""What one training step minimises."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..network.heads import CE_SCALE
+from ..network.meshgait import MeshGait
+from .batches import Batch
+from .distributed import Group
+from .losses import body_loss, contrast_loss, cross_entropy, known_pairs, part_distances, triplet_loss
+from .recipes import Recipe
+
+__all__ = ["step_losses"]
+
+
+def step_losses(
+    model: MeshGait,
+    teller: nn.Module,
+    batch: Batch,
+    recipe: Recipe,
+    step: int,
+    share: float,
+    group: Group | None = None,
+) -> dict[str, Tensor]:
+    """Each loss that the recipe asks for, times its weight; their sum is what is minimised.
+
+    teller: features to traits. share: of the schedule that is gone. group: the processes that share the
+    batch.
+    """
+    group = group or Group()
+    device = next(model.parameters()).device
+    silhouettes, labels = batch.silhouettes.to(device), batch.labels.to(device)
+    watched = batch.watched
+    if model.energy_branch is not None and share < recipe.energy_until:
+        watched = slice(0, 0)
+    count = watched.stop - watched.start
+    told = len(batch.points)  # sequences whose truth is known
+    body = told * count > 0 and model.decoder is not None and (recipe.joints > 0 or recipe.markers > 0)
+    chosen: bool | Tensor = False
+    if body:
+        draw = torch.Generator().manual_seed(step)
+        chosen = torch.randperm(told * count, generator=draw)[: max(1, recipe.decoded // group.world)]
+        chosen = chosen.to(device)
+    with torch.autocast(device.type, torch.bfloat16, enabled=recipe.bf16):
+        out = model(silhouettes, decode=chosen, watched=watched)
+    embedding = group.gathered(out.embedding.float())
+    labels = group.gathered(labels)
+    known = None
+    if batch.seen is not None:
+        known = known_pairs(labels, group.gathered(batch.seen.to(device)))
+    assert model.necks is not None
+    features = model.necks.norm(embedding.flatten(1)).view_as(embedding) / embedding.shape[2] ** 0.5
+    distances = part_distances(features)
+    losses: dict[str, Tensor] = {}
+    if recipe.contrast_parts:
+        losses["contrast_parts"] = recipe.contrast_parts * contrast_loss(
+            distances, labels, recipe.temperature, known
+        )
+    if recipe.contrast:
+        # The mean over parts varies less than one part does.
+        whole = contrast_loss(distances.mean(0), labels, recipe.temperature / 2, known)
+        losses["contrast"] = recipe.contrast * whole
+    if recipe.triplet:
+        losses["triplet"] = recipe.triplet * triplet_loss(distances, labels, recipe.margin, known)
+    if recipe.classes and share >= recipe.classes_from and out.logits is not None:
+        losses["classes"] = recipe.classes * cross_entropy(out.logits, batch.labels.to(device), CE_SCALE)
+    if recipe.traits and told:
+        # Back at unit spread, which is what a linear layer expects.
+        own = slice(group.rank * len(silhouettes), group.rank * len(silhouettes) + told)
+        guess = teller(features[own].flatten(1) * embedding.shape[2] ** 0.5)
+        losses["traits"] = recipe.traits * nn.functional.smooth_l1_loss(guess, batch.traits.to(device))
+    if body and out.reconstruction is not None:
+        found = torch.cat([out.reconstruction.joints, out.reconstruction.markers], dim=1)
+        joints, markers = body_loss(found, batch.points.to(device).flatten(0, 1)[chosen])
+        losses["joints"], losses["markers"] = recipe.joints * joints, recipe.markers * markers
+    return losses

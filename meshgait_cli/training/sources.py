@@ -1,0 +1,144 @@
+"""What a run learns from: synthetic walkers, silhouettes with names, or videos without."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..assets import cache_dir
+from ..errors import MeshgaitError, SourceNotFound, UsageError
+from ..evaluation.protocols import read_partition
+from ..pipeline import Extractor, ExtractSettings
+from ..results.directory import Result, is_result
+from ..synth.corpus import Corpus, is_finished, make_benchmark, make_corpus
+from ..video.sources import VIDEO_SUFFIXES
+from .batches import Batches, Source
+from .distributed import Group
+from .recipes import Recipe
+from .settings import TrainSettings
+from .walks import Mixed, Walk, WalkBatches, walks_of_results, walks_of_tree
+
+__all__ = ["BENCHMARK_SEED", "CORPUS_SEED", "SYNTHETIC", "benchmark_of", "source_of"]
+
+CORPUS_SEED, BENCHMARK_SEED = 2, 1
+Made = Callable[[str, int, int], None]
+SYNTHETIC = {
+    "data": "synthetic walkers only (meshgait_cli.synth); no recording of a person",
+    "licence": "CC0-1.0",
+    "acknowledgement": "walking model derived from mocap.cs.cmu.edu, NSF EIA-0196217",
+}
+
+
+def source_of(
+    settings: TrainSettings, recipe: Recipe, out: Path, group: Group, made: Made | None
+) -> tuple[Source, dict[str, Any]]:
+    """What is learned from, and what the checkpoint's card has to say of it."""
+    drawn = (recipe.each, recipe.frames, settings.seed, recipe.window)
+    facts: dict[str, Any]
+    if not recipe.identities:
+        walks = _named(settings)
+        facts = {"data": f"{len(walks)} sequences of silhouettes of the user's own", "licence": "not stated"}
+        return _real(walks, recipe, recipe.people, settings, group), facts
+    corpus = _corpus(settings, recipe, group, made)
+    facts = {"corpus": corpus.manifest, **SYNTHETIC}
+    if not settings.videos:
+        return Batches(corpus, recipe.people, *drawn), facts
+    walks = walks_of_results(_results(settings, out, made))
+    real = _real(walks, recipe, recipe.people - recipe.synthetic, settings, group)
+    facts["data"] = f"synthetic walkers, and {len(walks)} tracks without names of the user's own videos"
+    facts["licence"] = "not stated"
+    return Mixed(Batches(corpus, recipe.synthetic, *drawn), real), facts
+
+
+def benchmark_of(settings: TrainSettings, recipe: Recipe, group: Group, made: Made | None) -> Corpus | None:
+    """What a run that learns from synthetic walkers is measured on; made where it is missing."""
+    if not settings.measure or not recipe.identities:
+        return None
+    folder = settings.benchmark or cache_dir() / "synthetic" / f"benchmark-seed{BENCHMARK_SEED}"
+    with _once(folder, group) as missing:
+        if missing:
+            make_benchmark(folder, seed=BENCHMARK_SEED, progress=_telling(made, "held-out walkers"))
+    return Corpus.open(folder)
+
+
+def _corpus(settings: TrainSettings, recipe: Recipe, group: Group, made: Made | None) -> Corpus:
+    folder = settings.data or cache_dir() / "synthetic" / f"walkers-{recipe.identities}-seed{CORPUS_SEED}"
+    with _once(folder, group) as missing:
+        if missing:
+            make_corpus(
+                folder, recipe.identities, seed=CORPUS_SEED, sequences=6, report=0,
+                progress=_telling(made, "training walkers"),
+            )  # fmt: skip
+    return Corpus.open(folder)
+
+
+def _real(
+    walks: list[Walk], recipe: Recipe, people: int, settings: TrainSettings, group: Group
+) -> WalkBatches:
+    count = min(people, len({walk.identity for walk in walks}))
+    count -= count % group.world  # processes share them evenly
+    if not count:
+        raise MeshgaitError(f"{len(walks)} walks cannot be shared by {group.world} processes")
+    return WalkBatches(
+        walks, count, recipe.each, recipe.frames, settings.seed, recipe.window,
+        augment=recipe.augment, faults=recipe.faults,
+    )  # fmt: skip
+
+
+def _named(settings: TrainSettings) -> list[Walk]:
+    assert settings.data is not None
+    if not settings.data.exists():
+        raise SourceNotFound(f"there is no {settings.data}")
+    people = None if settings.partition is None else read_partition(settings.partition)["TRAIN_SET"]
+    return walks_of_tree(settings.data, people)
+
+
+def _results(settings: TrainSettings, out: Path, made: Made | None) -> list[Result]:
+    """Of every video or result that was named; what is not yet extracted is, below `out`."""
+    extractor = Extractor(ExtractSettings(), settings.device)
+    sources: list[Path] = []
+    for path in settings.videos:
+        if not path.exists():
+            raise SourceNotFound(f"there is no {path}")
+        if path.is_file() or is_result(path):
+            sources.append(path)
+        else:
+            sources += sorted(
+                child
+                for child in path.iterdir()
+                if is_result(child) or child.suffix.lower() in VIDEO_SUFFIXES
+            )
+    if not sources:
+        raise SourceNotFound(f"there are no videos or results in {', '.join(map(str, settings.videos))}")
+    results = []
+    for number, path in enumerate(sources):
+        if made is not None:
+            made("silhouettes", number, len(sources))
+        if is_result(path):
+            results.append(Result(path))
+        else:
+            results.append(extractor.extract(path, out / "results").result)
+    return results
+
+
+@contextmanager
+def _once(folder: Path, group: Group) -> Iterator[bool]:
+    """Whether a corpus is missing, for the first process to make it while the others wait."""
+    missing = group.first and not is_finished(folder)
+    if missing:
+        _refuse_foreign(folder)
+    yield missing
+    group.agreed(0.0)
+
+
+def _telling(made: Made | None, what: str) -> Callable[[int, int], None] | None:
+    return None if made is None else lambda done, total: made(what, done, total)
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """A corpus is made only where nothing else lies."""
+    ours = {"silhouettes.npy", "points.npy", "labels.npy"}
+    if folder.exists() and (not folder.is_dir() or {each.name for each in folder.iterdir()} - ours):
+        raise UsageError(f"{folder} holds no finished corpus, and other things: name another folder")

@@ -1,0 +1,56 @@
+"""What is done to real silhouettes before they are learned from: other cameras, other segmentations.
+
+Turning and perspective are OpenGait's augmentations. The faults are those that segmentation makes and keeps
+for a whole sequence: outlines too fat or too thin, feet or heads lost, a piece missing.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["turned", "worsened"]
+
+_DEGREES = 10.0
+_LEAN = 0.1  # of the width, by which perspective moves a corner
+Silhouettes = NDArray[np.uint8]
+
+
+def turned(view: Silhouettes, rng: np.random.Generator, chance: float) -> Silhouettes:
+    """T×H×W; with `chance` each turned by up to 10° about the centre, and seen in perspective."""
+    height, width = view.shape[1:]
+    matrix = np.eye(3)
+    if rng.random() < chance:
+        angle = float(rng.uniform(-_DEGREES, _DEGREES))
+        matrix[:2] = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1.0)
+    if rng.random() < chance:
+        corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+        moved = corners + rng.uniform(-_LEAN, _LEAN, (4, 2)).astype(np.float32) * width * [1, 0.5]
+        matrix = cv2.getPerspectiveTransform(corners, moved.astype(np.float32)) @ matrix
+    if (matrix == np.eye(3)).all():
+        return view
+    return np.stack([cv2.warpPerspective(frame, matrix, (width, height)) for frame in view])
+
+
+def worsened(view: Silhouettes, rng: np.random.Generator, chance: float) -> Silhouettes:
+    """T×H×W; with `chance` each of the faults, the same in every frame."""
+    view = np.ascontiguousarray(view)
+    height, width = view.shape[1:]
+    if rng.random() < chance:
+        change = cv2.dilate if rng.random() < 0.5 else cv2.erode
+        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (3, 3))
+        view = np.stack([change(frame, disc) for frame in view])
+    if rng.random() < chance:
+        view = view.copy()
+        rows = int(rng.integers(1, 5))
+        if rng.random() < 0.7:
+            view[:, height - rows :] = 0
+        else:
+            view[:, :rows] = 0
+    if rng.random() < chance:
+        view = view.copy()
+        y, x = int(rng.integers(height // 6, 5 * height // 6)), int(rng.integers(width // 4, 3 * width // 4))
+        tall, wide = (int(each) for each in rng.integers(3, 9, 2))
+        view[:, y : y + tall, x : x + wide] = 0
+    return view
