@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import environ
 from pathlib import Path
 from typing import Annotated
 
@@ -87,7 +88,8 @@ def train(
         threads=threads,
         save_every=save_every,
     )
-    with showing(recipe, quiet) as progress:
+    # Of several processes one is enough to look at.
+    with showing(recipe, quiet or environ.get("RANK", "0") != "0") as progress:
         done = train_recipe(
             settings,
             to,
@@ -96,6 +98,8 @@ def train(
                 Step("training", round(1000 * share), 1000, note=f"loss {loss:.3f}")
             ),
         )
+    if not done.first:
+        return
     if json:
         print_json({"file": str(done.path), **done.about})
         return

@@ -28,10 +28,12 @@ __all__ = ["TrainSettings", "Trained", "train_recipe"]
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """The checkpoint, and the record of how it was made, which is also inside it."""
+    """The checkpoint, and the record of how it was made, which is also inside it. first: whether this is the
+    process that wrote it."""
 
     path: Path
     about: dict[str, Any]
+    first: bool = True
 
 
 def train_recipe(
@@ -107,4 +109,4 @@ def _train(
         export(model, about, path)
         with aside(out / "about.json") as temporary:
             temporary.write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-    return Trained(path, about)
+    return Trained(path, about, group.first)
