@@ -160,17 +160,18 @@ def make_benchmark(
     *,
     seed: int = 1,
     frames: int = 30,
+    who: Callable[[int, int], Identity] = make_identity,
     progress: Progress | None = None,
 ) -> None:
     """Write the held-out benchmark: one gallery sequence and six probes for each of people never trained on.
 
     gallery: first outfit, some view near the side, mild faults. same: as the gallery, another walk and
     other faults. view: any view. clothes: another outfit. bag: carrying. faults: heavy ones. all: everything
-    is drawn, in another outfit.
+    is drawn, in another outfit. who: gives person `number` of `seed`, for studies of other people.
     """
     writer = _Writer(folder, identities * len(PROBES), frames)
     for number in range(HELD_OUT, HELD_OUT + identities):
-        identity = make_identity(seed, number)
+        identity = who(seed, number)
         rng = np.random.default_rng([seed, number, 2])
         home = _near_side(rng)
         for probe, name in enumerate(PROBES):
