@@ -1,0 +1,62 @@
+"""The 3-D body that the network sees in a piece of a walk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..body.reflection import settle
+from ..records import SilhouetteSequence
+from ..render.smooth import smooth
+from .motion import Motion
+from .phase import Stretch, seconds_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..network.embed import Embedder
+
+    Skin = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
+
+__all__ = ["motion_of"]
+
+_AROUND = 8  # frames before and after, which settle and smooth those that are shown
+_RATE = 24.0  # frames a second that are kept; the viewer mixes between them
+
+
+def motion_of(sequence: SilhouetteSequence, stretch: Stretch, embedder: Embedder, skin: Skin) -> Motion:
+    """Decode, choose between each body and its reflection, smooth, and put the skin on.
+
+    Raises RenderError when the network has no 3-D branch.
+    """
+    first, last = int(stretch.rows[0]), int(stretch.rows[-1])
+    window = slice(max(0, first - _AROUND), min(len(sequence), last + _AROUND + 1))
+    part = SilhouetteSequence(
+        sequence.silhouettes[window],
+        sequence.frames[window],
+        sequence.times[window],
+        sequence.transform[window],
+    )
+    joints, markers, _ = embedder.points(part)
+    points, _ = settle(np.concatenate([joints, markers], axis=1))
+    seconds = seconds_of(sequence)
+    points = smooth(points, seconds[window])
+    kept = _kept(stretch.seconds)
+    rows = stretch.rows[kept] - window.start
+    count = joints.shape[1]
+    vertices = skin(points[rows, :count], points[rows, count:]) * np.array([1, -1, -1], np.float32)
+    vertices = vertices - np.array([0, np.median(vertices[..., 1].min(1)), 0])
+    shown = stretch.seconds[kept]
+    lasting = stretch.steps / stretch.cadence if stretch.phase is not None else float(shown[-1]) + 1 / _RATE
+    return Motion(vertices.astype(np.float32), shown, lasting)
+
+
+def _kept(seconds: NDArray[np.float64]) -> NDArray[np.intp]:
+    due, kept = -np.inf, []
+    for row, second in enumerate(seconds):
+        if second >= due - 1e-6:
+            kept.append(row)
+            due = second + 1 / _RATE
+    return np.array(kept, np.intp)

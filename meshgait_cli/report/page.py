@@ -1,0 +1,74 @@
+"""The page itself: one HTML file that holds everything it shows and asks the network for nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any
+
+from .answers import AnswerView
+from .people import Person
+from .timeline import Timeline
+
+__all__ = ["Page", "render"]
+
+_SCRIPTS = ("walks.js", "viewer.js")
+
+
+@dataclass(slots=True)
+class Page:
+    """What stands on a page, as text that is not yet escaped.
+
+    facts, models: (name, value). walks: for the script, by key. bodies: as `motion.pack` has it, or None, and
+    then body_note says why. more: how many people are left out.
+    """
+
+    title: str
+    facts: list[tuple[str, str]] = field(default_factory=list)
+    models: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    trained: bool = True
+    answers: list[AnswerView] = field(default_factory=list)
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    against: str = ""
+    timeline: Timeline | None = None
+    people: list[Person] = field(default_factory=list)
+    more: int = 0
+    walks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    bodies: dict[str, Any] | None = None
+    walkers: list[Person] = field(default_factory=list)
+    body_note: str = ""
+    made: str = ""
+
+
+def render(page: Page) -> str:
+    """HTML. Every text of the page is escaped; the policy in its head lets nothing load or run but what the
+    page itself holds."""
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    styles, script = _text("page.css"), "".join(_text(name) for name in _SCRIPTS)
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    policy = (
+        f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(styles)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    return environment.from_string(_text("page.html.j2")).render(
+        page=page,
+        policy=policy,
+        styles=Markup(styles),  # ours, and its digest is in the policy
+        script=Markup(script),
+        data={"walks": page.walks, "bodies": page.bodies},
+    )
+
+
+def _text(name: str) -> str:
+    return files(__package__).joinpath("page", name).read_text(encoding="utf-8")
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
