@@ -21,6 +21,7 @@ from . import __version__
 from .assets import sha256_of
 from .device import resolve_device
 from .errors import UsageError, VideoError
+from .precision import PRECISIONS
 from .results.directory import Result, building, is_result, write_manifest
 from .results.manifest import SCHEMA, Manifest, ModelEntry, VideoEntry
 from .video.sources import VideoSource, expand
@@ -38,6 +39,7 @@ __all__ = ["DEFAULT_OUT", "ExtractSettings", "Extraction", "Extractor", "Progres
 DEFAULT_OUT = Path("meshgait-results")
 TRACKERS = ("bytetrack", "botsort")
 SEGMENTERS = ("mobile", "vit_b", "vit_l", "vit_h")
+EFFORTS = {"quick": 10.0, "balanced": 15.0, "full": float("inf")}  # frames a second to look at, about
 _CHUNK = 8  # frames decoded ahead; what bounds the memory
 
 
@@ -45,20 +47,23 @@ _CHUNK = 8  # frames decoded ahead; what bounds the memory
 class ExtractSettings:
     """What decides the content of a result. Two runs that agree in all of it give the same result.
 
-    detector: a registered YOLO checkpoint, or a path. detector_px: its input size, None for as large
-    as the smallest person needs. tracker:
-    bytetrack or botsort. segmenter: mobile, vit_b, vit_l or vit_h, and sam_checkpoint a path to use
-    instead of the registered file. crop_px: the size at which each person is shown to SAM. network: a
-    variant's name or a checkpoint's path; None for the default. min_track_s: shorter tracks are dropped.
-    max_s: stop after so many seconds of video. preview, opengait: also write preview.mp4, the pkl tree.
+    effort: quick, balanced or full: frames a second that are looked at, about 10, 15 or all. detector: a
+    registered YOLO checkpoint, or a path. detector_px: its input size, None for as large as the smallest
+    person needs. tracker: bytetrack or botsort. segmenter: mobile, vit_b, vit_l or vit_h, and sam_checkpoint
+    a path to use instead of the registered file. crop_px: the size at which each person is shown to SAM.
+    precision: auto, f32 or bf16, of detector and segmenter. network: a variant's name or a checkpoint's path;
+    None for the default. min_track_s: shorter tracks are dropped. max_s: stop after so many seconds of video.
+    preview, opengait: also write preview.mp4, the pkl tree.
     """
 
+    effort: str = "balanced"
     detector: str = "yolo11n-pose"
     detector_px: int | None = None
     tracker: str = "bytetrack"
     segmenter: str = "mobile"
     sam_checkpoint: str | None = None
     crop_px: int = 320
+    precision: str = "auto"
     network: str | None = None
     min_track_s: float = 1.0
     max_s: float | None = None
@@ -66,6 +71,10 @@ class ExtractSettings:
     opengait: bool = False
 
     def __post_init__(self) -> None:
+        if self.effort not in EFFORTS:
+            raise UsageError(f"unknown effort {self.effort!r}: use {', '.join(EFFORTS)}")
+        if self.precision not in PRECISIONS:
+            raise UsageError(f"unknown precision {self.precision!r}: use {', '.join(PRECISIONS)}")
         if self.tracker not in TRACKERS:
             raise UsageError(f"unknown tracker {self.tracker!r}: use {' or '.join(TRACKERS)}")
         if self.segmenter not in SEGMENTERS:
@@ -124,7 +133,7 @@ class Extractor:
     def detector(self) -> PersonDetector:
         from .people.detect import PersonDetector
 
-        return PersonDetector(self.settings.detector, device=self.device)
+        return PersonDetector(self.settings.detector, device=self.device, precision=self.settings.precision)
 
     @cached_property
     def segmenter(self) -> PersonSegmenter:
@@ -136,6 +145,7 @@ class Extractor:
             checkpoint=Path(checkpoint) if checkpoint else None,
             device=self.device,
             crop_size=self.settings.crop_px,
+            precision=self.settings.precision,
         )
 
     @cached_property
@@ -146,8 +156,8 @@ class Extractor:
 
     def models(self) -> list[ModelEntry]:
         return [
-            ModelEntry(role="detector", id=self.detector.model_id),
-            ModelEntry(role="segmenter", id=self.segmenter.model_id),
+            ModelEntry(role="detector", id=self.detector.model_id, precision=self.detector.precision),
+            ModelEntry(role="segmenter", id=self.segmenter.model_id, precision=self.segmenter.precision),
             ModelEntry(role="network", id=self.embedder.model_id, trained=self.embedder.trained),
         ]
 
@@ -202,6 +212,7 @@ class Extractor:
         run = _Run()
         spool = Spool(folder / "spool")
         with open_video(source) as reader:
+            reader.every = max(1, round(reader.info.fps / EFFORTS[self.settings.effort]))
             frames, last = self._stream(source, reader, spool, run, progress)
         info = reader.info
         if not frames:
@@ -232,6 +243,7 @@ class Extractor:
                 rotation=info.rotation,
                 codec=info.codec,
                 damage=reader.damage.summary() if reader.damage.is_damaged else None,
+                every=reader.every,
             ),
             settings=asdict(self.settings),
             models=self.models(),
@@ -262,7 +274,7 @@ class Extractor:
         from .people.track import PersonTracker
         from .people.zoom import ZoomingDetector
 
-        tracker = PersonTracker(self.settings.tracker, fps=reader.info.fps or 25.0)
+        tracker = PersonTracker(self.settings.tracker, fps=(reader.info.fps or 25.0) / reader.every)
         observer = Observer(
             ZoomingDetector(self.detector, self.settings.detector_px), tracker, self.segmenter
         )

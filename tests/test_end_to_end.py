@@ -67,7 +67,7 @@ def short_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_woman_is_one_usable_track_of_her_whole_walk(woman: TrackEntry) -> None:
     assert 35 <= woman.first_frame <= 70
     assert 180 <= woman.last_frame <= 220
-    assert woman.frames >= 140
+    assert woman.frames >= 70  # every other one of 30 a second
     assert woman.walking_fraction > 0.8
     assert 3.5 <= woman.gait_cycles <= 6
     assert 350 <= woman.height_px <= 480
@@ -76,7 +76,7 @@ def test_the_woman_is_one_usable_track_of_her_whole_walk(woman: TrackEntry) -> N
 def test_the_man_is_found_and_refused_as_not_walking(park: Result, woman: TrackEntry) -> None:
     men = [track for track in park.tracks if track.id != woman.id]
     standing = max(men, key=lambda track: track.frames)
-    assert standing.frames > 100
+    assert standing.frames > 50
     assert any("walk" in reason for reason in standing.reasons)
     assert all(not track.usable and track.reasons for track in men)
     assert set(park.embeddings()) == {woman.id}
@@ -119,7 +119,7 @@ def test_her_silhouettes_are_a_walkers(walk: SilhouetteSequence) -> None:
     legs = np.array([np.ptp(np.flatnonzero(mask[-12:].any(0))) for mask in masks]).astype(float)
     legs -= legs.mean()
     spectrum = np.abs(np.fft.rfft(legs * np.hanning(len(legs))))
-    rate = np.fft.rfftfreq(len(legs), d=1 / 30)[spectrum.argmax()]
+    rate = np.fft.rfftfreq(len(legs), d=1 / 15)[spectrum.argmax()]
     assert 1.2 < rate < 2.4  # steps a second
 
 
@@ -147,7 +147,7 @@ def test_the_result_holds_what_its_page_promises(park: Result, woman: TrackEntry
     with tree.open("rb") as file:
         assert pickle.load(file).shape[1:] == (64, 64)
     with open_video(park.folder / "preview.mp4") as reader:
-        assert reader.info.frame_count == 230
+        assert reader.info.frame_count == 115
     assert {model.role for model in park.manifest.models} == {"detector", "segmenter", "network"}
     assert park.manifest.video.sha256
     assert woman.embedded
@@ -158,7 +158,7 @@ def test_a_finished_video_is_skipped_and_a_changed_wish_is_not(
 ) -> None:
     again: Extraction = extractor.extract(fetch(demo.CLIP), park.folder.parent)
     assert again.skipped
-    other = Extractor(ExtractSettings(min_track_s=2.0))
+    other = Extractor(ExtractSettings(effort="full"))
     other.__dict__.update({name: getattr(extractor, name) for name in ("detector", "segmenter", "embedder")})
     assert other._fingerprint("x") != extractor._fingerprint("x")
 
@@ -220,8 +220,9 @@ def test_render_mesh_draws_her_body_over_her(
     with open_video(files["overlay"]) as drawn, open_video(fetch(demo.CLIP)) as plain:
         import cv2
 
+        plain.every = park.manifest.video.every
         for seen, raw in zip(drawn, plain, strict=False):
-            if seen.index == 120:
+            if raw.index == 120:
                 small = cv2.resize(raw.image, seen.image.shape[1::-1], interpolation=cv2.INTER_AREA)
                 changed = np.abs(seen.image.astype(int) - small).max(2) > 60
                 break

@@ -27,6 +27,7 @@ def extract(
     folder: options.Out = None,  # type: ignore[assignment]
     device: options.Device = "auto",
     model: options.Model = None,
+    effort: options.Effort = "balanced",
     detector: options.Detector = "yolo11n-pose",
     detector_px: Annotated[
         int | None,
@@ -40,6 +41,7 @@ def extract(
     sam: options.Segmenter = "mobile",
     sam_checkpoint: options.SamCheckpoint = None,
     crop_px: options.CropPx = 320,
+    precision: options.Precision = "auto",
     min_track: Annotated[float, typer.Option(help="Seconds; people seen more briefly are dropped.")] = 1.0,
     seconds: Annotated[
         float | None, typer.Option(help="Stop after so many seconds of video.", show_default="all of it")
@@ -67,12 +69,14 @@ def extract(
         raise UsageError(f"unknown --format {unknown.pop()!r}: opengait is the one there is")
     sources = expand(videos)
     settings = ExtractSettings(
+        effort=effort,
         detector=detector,
         detector_px=detector_px,
         tracker=tracker,
         segmenter=sam,
         sam_checkpoint=sam_checkpoint,
         crop_px=crop_px,
+        precision=precision,
         network=model,
         min_track_s=min_track,
         max_s=seconds,

@@ -48,11 +48,13 @@ def enroll(
     ] = True,
     device: options.Device = "auto",
     model: options.Model = None,
+    effort: options.Effort = "balanced",
     detector: options.Detector = "yolo11n-pose",
     tracker: options.Tracker = "bytetrack",
     sam: options.Segmenter = "mobile",
     sam_checkpoint: options.SamCheckpoint = None,
     crop_px: options.CropPx = 320,
+    precision: options.Precision = "auto",
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -62,11 +64,13 @@ def enroll(
     from ..pipeline import Extractor, ExtractSettings
 
     settings = ExtractSettings(
+        effort=effort,
         detector=detector,
         tracker=tracker,
         segmenter=sam,
         sam_checkpoint=sam_checkpoint,
         crop_px=crop_px,
+        precision=precision,
         network=model,
     )
     store = Store(gallery)

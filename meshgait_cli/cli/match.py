@@ -44,11 +44,13 @@ def match(
     folder: options.Out = None,  # type: ignore[assignment]
     device: options.Device = "auto",
     model: options.Model = None,
+    effort: options.Effort = "balanced",
     detector: options.Detector = "yolo11n-pose",
     tracker: options.Tracker = "bytetrack",
     sam: options.Segmenter = "mobile",
     sam_checkpoint: options.SamCheckpoint = None,
     crop_px: options.CropPx = 320,
+    precision: options.Precision = "auto",
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -61,11 +63,13 @@ def match(
     from ..pipeline import DEFAULT_OUT, Extractor, ExtractSettings
 
     settings = ExtractSettings(
+        effort=effort,
         detector=detector,
         tracker=tracker,
         segmenter=sam,
         sam_checkpoint=sam_checkpoint,
         crop_px=crop_px,
+        precision=precision,
         network=model,
     )
     with showing(Path(query).name, quiet) as progress:

@@ -11,9 +11,11 @@ __all__ = [
     "CropPx",
     "Detector",
     "Device",
+    "Effort",
     "Json",
     "Model",
     "Out",
+    "Precision",
     "Quiet",
     "SamCheckpoint",
     "Segmenter",
@@ -32,6 +34,22 @@ Model = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result and errors.")]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results, one folder a video.")]
+Effort = Annotated[
+    str,
+    typer.Option(
+        "--effort",
+        help="quick, balanced or full: look at about 10, 15 or all frames a second.",
+        rich_help_panel=_SEEING,
+    ),
+]
+Precision = Annotated[
+    str,
+    typer.Option(
+        "--precision",
+        help="auto, f32 or bf16, of detector and SAM: auto is bf16 where the processor has it.",
+        rich_help_panel=_SEEING,
+    ),
+]
 Detector = Annotated[
     str,
     typer.Option("--detector", help="YOLO checkpoint: a name or a file.", rich_help_panel=_SEEING),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..assets import fetch, registry, sha256_of
 from ..errors import UsageError, WeightsError
+from ..precision import computing, resolve_precision
 from ..records import KEYPOINTS, Detection
 from ..thirdparty import quiet_ultralytics
 
@@ -26,7 +27,7 @@ class PersonDetector:
 
     model: a registered name (with or without .pt), or the path of any YOLO checkpoint that knows the class
     "person". confidence: boxes below it are left out; low, because the tracker uses weak boxes to hold on
-    to somebody who is half hidden.
+    to somebody who is half hidden. precision: auto, f32 or bf16; `precision` then says which it became.
 
     Raises UsageError when the name is neither, WeightsError when the file is no such checkpoint.
     """
@@ -36,7 +37,10 @@ class PersonDetector:
         model: str = "yolo11n-pose",
         device: torch.device | str = "cpu",
         confidence: float = 0.1,
+        precision: str = "auto",
     ) -> None:
+        self.device = torch.device(device)
+        self.precision = resolve_precision(precision, self.device)
         path = _find(model)
         quiet_ultralytics()
         from ultralytics import YOLO
@@ -62,7 +66,9 @@ class PersonDetector:
         for start in range(0, len(images), _BATCH):
             # ultralytics takes BGR
             batch = [np.ascontiguousarray(image[:, :, ::-1]) for image in images[start : start + _BATCH]]
-            out += [_detections(result) for result in self._yolo.predict(batch, imgsz=size, **self._options)]
+            with computing(self.device, self.precision):
+                results = self._yolo.predict(batch, imgsz=size, **self._options)
+            out += [_detections(result) for result in results]
         return out
 
 
@@ -80,7 +86,7 @@ def _find(model: str) -> Path:
 
 def _detections(result: Any) -> list[Detection]:
     boxes = result.boxes.cpu().numpy()
-    points = None if result.keypoints is None else result.keypoints.data.cpu().numpy()
+    points = None if result.keypoints is None else result.keypoints.data.float().cpu().numpy()
     height, width = result.orig_shape
     found = []
     for index in np.argsort(-boxes.conf):

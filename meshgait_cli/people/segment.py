@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from ..assets import fetch, sha256_of
 from ..errors import UsageError, WeightsError
+from ..precision import computing, resolve_precision
 from ..thirdparty import quiet_ultralytics
 
 __all__ = ["FILES", "PersonMask", "PersonSegmenter", "SegmentRequest"]
@@ -67,7 +68,8 @@ class PersonSegmenter:
 
     variant: mobile, vit_b, vit_l or vit_h. checkpoint: a file to use instead of the registered one.
     crop_size: side of the square that the encoder sees, a multiple of 32. (The ViT variants were
-    trained at 1024; for other sizes their position embedding is interpolated.)
+    trained at 1024; for other sizes their position embedding is interpolated.) precision: of the encoder,
+    auto, f32 or bf16; `precision` then says which it became.
 
     Raises UsageError for an unknown variant, WeightsError when the checkpoint does not fit.
     """
@@ -78,6 +80,7 @@ class PersonSegmenter:
         checkpoint: Path | None = None,
         device: torch.device | str = "cpu",
         crop_size: int = 320,
+        precision: str = "auto",
     ) -> None:
         if variant not in FILES:
             raise UsageError(f"unknown segmenter {variant!r}: use one of {', '.join(FILES)}")
@@ -85,6 +88,7 @@ class PersonSegmenter:
             raise UsageError(f"there is no SAM checkpoint {checkpoint}")
         path = checkpoint or fetch(FILES[variant])
         self.device, self.size = torch.device(device), crop_size
+        self.precision = resolve_precision(precision, self.device)
         try:
             sam = _mobile(path, crop_size) if variant == "mobile" else _vit(variant, path, crop_size)
         except Exception as error:  # torch and pickle raise anything here
@@ -117,7 +121,8 @@ class PersonSegmenter:
         crops = np.stack([_crop(r.image, *s, self.size) for r, s in zip(requests, squares, strict=True)])
         images = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2).float()
         images = (images - self._sam.pixel_mean) / self._sam.pixel_std
-        features = self._sam.image_encoder(images)
+        with computing(self.device, self.precision):
+            features = self._sam.image_encoder(images).float()
         boxes = np.stack(
             [self._inside(r.box.reshape(2, 2), s) for r, s in zip(requests, squares, strict=True)]
         )

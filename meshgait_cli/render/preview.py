@@ -33,7 +33,7 @@ class _Seen:
 
 
 def write_preview(result: Result, path: Path, progress: Callable[[int, int], None] | None = None) -> None:
-    """Draw every track of `result` over its video into the .mp4 at `path`.
+    """Draw every track of `result` over the frames that were looked at, into the .mp4 at `path`.
 
     Raises RenderError when the video is no longer where it was, VideoError when it cannot be decoded.
     """
@@ -42,7 +42,9 @@ def write_preview(result: Result, path: Path, progress: Callable[[int, int], Non
     if not source.is_file():
         raise RenderError(f"the video {source} is gone: put it back, then extract again with --preview")
     people = _by_frame(result)
-    with open_video(source) as reader, VideoWriter(path, video.fps, video.width, video.height) as writer:
+    fps = video.fps / video.every
+    with open_video(source) as reader, VideoWriter(path, fps, video.width, video.height) as writer:
+        reader.every = video.every
         for frame in reader:
             if frame.index >= video.frames:
                 break

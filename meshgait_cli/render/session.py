@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..network.embed import Embedder
     from ..pipeline import Extractor, Progress
 
-__all__ = ["RenderSettings", "render_result"]
+__all__ = ["RenderSettings", "render_result", "skin_of"]
 
 BODIES = ("open", "smpl")
 _MOMENTS = 4  # rows of the turntable, columns of the heatmaps
@@ -85,7 +85,7 @@ def render_result(
     out = out or result.folder / "mesh"
     say = progress or (lambda _: None)
     chosen = _chosen(result, tracks)
-    faces, skin = _skin(settings)
+    faces, skin = skin_of(settings)
     walkers = []
     for number, track in enumerate(chosen):
         say(Step("body", number, len(chosen)))
@@ -115,7 +115,7 @@ def _chosen(result: Result, wanted: list[int] | None) -> list[TrackEntry]:
     return tracks
 
 
-def _skin(
+def skin_of(
     settings: RenderSettings,
 ) -> tuple[NDArray[np.int32], Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]]:
     """Faces, and (joints, markers) ↦ vertices, of the chosen body."""
@@ -209,12 +209,14 @@ def _overlay(result: Result, walkers: list[_Walker], source: Path, path: Path, s
         for walker in walkers
     ]
     total = result.manifest.video.frames
+    every = result.manifest.video.every
     with open_video(source) as reader, shader() as drawing:
+        reader.every = every
         drawn = write_overlay(
             path,
             (frame for frame in reader if frame.index < total),
             (reader.info.width, reader.info.height),
-            reader.info.fps,
+            reader.info.fps / every,
             people,
             lambda done: say(Step("render", done, total)),
             drawing,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .. import records
 from ..errors import ResultError
@@ -21,7 +21,8 @@ class _Entry(BaseModel):
 
 
 class VideoEntry(_Entry):
-    """The video. `sha256` is None for a live stream; times are seconds, sizes are upright pixels."""
+    """The video. `sha256` is None for a live stream; times are seconds, sizes are upright pixels. `every`:
+    frames 0, every, 2·every … were looked at."""
 
     name: str
     address: str
@@ -35,14 +36,16 @@ class VideoEntry(_Entry):
     rotation: int
     codec: str
     damage: str | None
+    every: int = Field(1, ge=1)
 
 
 class ModelEntry(_Entry):
-    """A model that took part: `id` is name@sha256 (first 12 digits)."""
+    """A model that took part: `id` is name@sha256 (first 12 digits), `precision` f32 or bf16."""
 
     role: str
     id: str
     trained: bool = True
+    precision: str = "f32"
 
 
 class TrackEntry(_Entry):

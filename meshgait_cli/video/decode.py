@@ -72,10 +72,14 @@ def open_video(source: VideoSource | str | Path) -> VideoReader:
 
 
 class VideoReader:
-    """A context manager and an iterable of `Frame`; `info` at once, `damage` after the last frame."""
+    """A context manager and an iterable of `Frame`; `info` at once, `damage` after the last frame.
+
+    every: 2 gives every other frame, and so on; the others are decoded, but not turned into pictures. May be
+    set until the first frame is taken.
+    """
 
     def __init__(self, source: VideoSource) -> None:
-        self.source = source
+        self.source, self.every = source, 1
         self._name = source.path.name if source.path else source.address.rsplit("@", 1)[-1]
         self._container = self._open()
         try:
@@ -204,8 +208,9 @@ class VideoReader:
         frame = self._first
         self._first = None
         while frame is not None:
-            image = self._upright(frame)
-            if image is not None:
+            wanted = self._decoded % self.every == 0
+            image = self._upright(frame) if wanted else None
+            if image is not None or not wanted:
                 stamp = None if frame.pts is None else float(frame.pts * frame.time_base)
                 if start is None and stamp is not None:
                     start = stamp - (last + step)
@@ -213,9 +218,10 @@ class VideoReader:
                 # Broken stamps that stand still or jump back would make speeds infinite.
                 if time <= last:
                     time = last + step
-                yield Frame(image, self._decoded, max(time, 0.0))
+                number, last = self._decoded, time
                 self._decoded += 1
-                last = time
+                if image is not None:
+                    yield Frame(image, number, max(time, 0.0))
             frame = next(self._source_frames, None)
         self._finished = True
 

@@ -36,6 +36,16 @@ def test_frames_come_in_order_with_their_times(make_video: Make) -> None:
     assert (reader.info.width, reader.info.height, reader.info.frame_count) == (96, 64, 40)
 
 
+def test_every_third_frame_keeps_its_number_and_time(make_video: Make) -> None:
+    with open_video(make_video(numbered(40), fps=20)) as reader:
+        reader.every = 3
+        frames = list(reader)
+        assert [frame.index for frame in frames] == list(range(0, 40, 3))
+        assert np.allclose([frame.time_s for frame in frames], np.arange(0, 40, 3) / 20, atol=1e-3)
+        assert reader.damage.frames_decoded == 40
+        assert not reader.damage.is_damaged
+
+
 @pytest.mark.parametrize(
     ("degrees", "corner"), [(0, "top-left"), (90, "top-right"), (180, "bottom-right"), (270, "bottom-left")]
 )
