@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .pipeline import Extraction, Extractor, ExtractSettings
     from .records import BodySequence, GaitEmbedding, Match, SilhouetteSequence
     from .render.session import RenderSettings, render_result
+    from .report.session import write_report
     from .results.directory import Result
 
 _HOME = {
@@ -53,6 +54,7 @@ _HOME = {
     "part_distance": "distance",
     "render_result": "render.session",
     "walkers_in": "gallery.walkers",
+    "write_report": "report.session",
 }
 
 __all__ = [
@@ -76,6 +78,7 @@ __all__ = [
     "part_distance",
     "render_result",
     "walkers_in",
+    "write_report",
 ]
 
 

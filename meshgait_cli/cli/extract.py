@@ -51,6 +51,7 @@ def extract(
         list[str] | None, typer.Option("--format", help="opengait: also write OpenGait's pkl tree.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Do finished videos again.")] = False,
+    report: options.Report = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -62,12 +63,14 @@ def extract(
     from ..errors import MeshgaitError, NoWalkerError, UsageError
     from ..gallery.walkers import why_nobody
     from ..pipeline import DEFAULT_OUT, Extractor, ExtractSettings
+    from ..report.session import page_for, write_report
     from ..video.sources import expand
 
     unknown = set(formats or []) - {"opengait"}
     if unknown:
         raise UsageError(f"unknown --format {unknown.pop()!r}: opengait is the one there is")
     sources = expand(videos)
+    pages = [report and page_for(report, source.name, len(sources) > 1) for source in sources]
     settings = ExtractSettings(
         effort=effort,
         detector=detector,
@@ -88,10 +91,12 @@ def extract(
     results: list[Result] = []
     reports: list[dict[str, Any]] = []
     failures: list[MeshgaitError] = []
-    for source in sources:
+    for source, page in zip(sources, pages, strict=True):
         try:
             with showing(source.name, quiet) as progress:
                 done = extractor.extract(source, folder or DEFAULT_OUT, progress=progress, force=force)
+                if page is not None:
+                    write_report(done.result, page, extractor=extractor, progress=progress)
         except MeshgaitError as error:
             if len(sources) == 1:
                 raise
@@ -105,6 +110,7 @@ def extract(
                 "video": source.address,
                 "folder": str(done.result.folder),
                 "skipped": done.skipped,
+                **({} if page is None else {"report": page.as_posix()}),
                 **done.result.manifest.model_dump(
                     mode="json", include={"tracks", "dropped", "notes", "seconds"}
                 ),
@@ -112,6 +118,8 @@ def extract(
         )
         if not json:
             _print(done.result, done.skipped)
+            if page is not None:
+                out().print(f"report: {page.as_posix()}", markup=False, soft_wrap=True)
     if json:
         print_json(reports)
     if failures:

@@ -51,6 +51,7 @@ def match(
     sam_checkpoint: options.SamCheckpoint = None,
     crop_px: options.CropPx = 320,
     precision: options.Precision = "auto",
+    report: options.Report = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -61,7 +62,9 @@ def match(
     """
     from ..gallery.identify import identify
     from ..pipeline import DEFAULT_OUT, Extractor, ExtractSettings
+    from ..report.session import page_for, write_report
 
+    page = None if report is None else page_for(report)
     settings = ExtractSettings(
         effort=effort,
         detector=detector,
@@ -72,17 +75,21 @@ def match(
         precision=precision,
         network=model,
     )
+    extractor = Extractor(settings, device)
     with showing(Path(query).name, quiet) as progress:
         found = identify(
-            query, gallery, Extractor(settings, device), folder or DEFAULT_OUT, far=far, sets=sets,
+            query, gallery, extractor, folder or DEFAULT_OUT, far=far, sets=sets,
             normalise=normalise, top_k=top_k, progress=progress, announce=None if quiet else _announce,
         )  # fmt: skip
+        if page is not None:
+            write_report(found, page, extractor=extractor, gallery=gallery, progress=progress)
     for note in found.notes:
         err().print(f"note: {note}", style="yellow", markup=False)
     trained = all(walker.embedding.trained for walker in found.walkers)
     warn_untrained(trained, found.gallery.model_id)
     if json:
-        print_json({"query": query, "gallery": str(gallery), "trained": trained, **found.to_dict()})
+        extra = {} if page is None else {"report": page.as_posix()}
+        print_json({"query": query, "gallery": str(gallery), "trained": trained, **found.to_dict(), **extra})
         return
     console = out()
     for answer in found.answers:
@@ -93,6 +100,8 @@ def match(
         err().print(f"{refused.label} cannot be judged: {why}", style="dim", markup=False)
     if len(found.refused) > _REFUSED:
         err().print(f"{len(found.refused) - _REFUSED} more tracks cannot be judged", style="dim")
+    if page is not None:
+        console.print(f"report: {page.as_posix()}", markup=False, soft_wrap=True)
 
 
 def _announce(name: str, number: int, count: int) -> None:

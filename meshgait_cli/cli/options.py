@@ -17,6 +17,7 @@ __all__ = [
     "Out",
     "Precision",
     "Quiet",
+    "Report",
     "SamCheckpoint",
     "Segmenter",
     "Tracker",
@@ -33,6 +34,10 @@ Model = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result and errors.")]
+Report = Annotated[
+    Path | None,
+    typer.Option("--report", metavar="FILE.html", help="Also write a page to look at, in one file."),
+]
 Out = Annotated[Path, typer.Option("--out", "-o", help="Folder for the results, one folder a video.")]
 Effort = Annotated[
     str,

@@ -37,6 +37,7 @@ def render_mesh(
     stature: Annotated[float, typer.Option(help="Assumed body height in metres, for the .glb.")] = 1.7,
     device: options.Device = "auto",
     model: options.Model = None,
+    report: options.Report = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -45,8 +46,10 @@ def render_mesh(
     from ..gallery.walkers import kind_of
     from ..pipeline import DEFAULT_OUT, Extractor, ExtractSettings
     from ..render.session import RenderSettings, render_result
+    from ..report.session import page_for, write_report
     from ..results.directory import Result, find_newest
 
+    page = None if report is None else page_for(report)
     settings = RenderSettings(body=body, smpl_path=smpl_path, stature_m=stature, heatmaps=heatmaps)
     extractor = Extractor(ExtractSettings(network=model), device)
     if source is None:
@@ -69,6 +72,10 @@ def render_mesh(
         drawn = render_result(
             result, extractor, settings, out=to, tracks=track, video=video, progress=progress
         )
+        if page is not None:
+            drawn["report"] = write_report(
+                result, page, extractor=extractor, settings=settings, progress=progress
+            )
     if json:
         print_json({name: path.as_posix() for name, path in drawn.items()})
         return

@@ -29,6 +29,11 @@ __all__ = ["AnswerView", "answer_views"]
 PICTURED = 3  # candidates that are shown walking
 _BAR = 30.0  # units of the SVG that stand for the whole scale
 _FULL = 3.0  # standard deviations
+_MEANING = {
+    "accepted": "The score passes the false-accept rate's threshold, and nobody else is nearly as probable.",
+    "unknown": "No score passes the threshold, and that it is nobody in the gallery is the more probable.",
+    "unclear": "Neither somebody nor nobody is sure enough, or the walk is too poor to judge.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,8 @@ class AnswerView:
     kind: str
     identity: str | None
     sentence: str
-    reasons: list[str]
+    meaning: str
+    pace: str
     probability: float | None
     nobody: float | None
     candidates: list[CandidateView]
@@ -117,7 +123,8 @@ class _Maker:
             kind=kind,
             identity=None if answer.identity is None else plain(answer.identity),
             sentence=plain(answer.sentence),
-            reasons=[plain(reason) for reason in answer.reasons],
+            meaning=_MEANING[kind],
+            pace=_pace(person),
             probability=answer.probability,
             nobody=answer.nobody,
             candidates=views,
@@ -181,6 +188,14 @@ def _parts(found: PartAgreement) -> list[Part]:
         )
         for number in range(count)
     ]
+
+
+def _pace(person: Person | None) -> str:
+    if person is None or person.stretch is None:
+        return ""
+    if person.stretch.phase is None:
+        return "steps cannot be told"
+    return f"{person.stretch.cadence:.2f} steps a second, which all keep here"
 
 
 def _where(part: Part) -> str:

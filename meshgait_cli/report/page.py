@@ -40,6 +40,7 @@ class Page:
     bodies: dict[str, Any] | None = None
     walkers: list[Person] = field(default_factory=list)
     body_note: str = ""
+    body_model: str = ""
     made: str = ""
 
 

@@ -25,7 +25,7 @@ MOST_BODIES = 8  # the best seen
 _SUFFIXES = (".html", ".htm")
 
 
-def page_for(report: Path, name: str, several: bool) -> Path:
+def page_for(report: Path, name: str = "", several: bool = False) -> Path:
     """Where one video's page goes: `report` itself, or report/NAME.html where there are several videos.
 
     Raises UsageError when `report` cannot be that.
@@ -54,7 +54,7 @@ def write_report(
     file is written whole or not at all, for its owner only: it shows biometric data. Raises ResultError,
     SilhouetteError or BodyError when something that it shows is damaged.
     """
-    path = page_for(Path(path), "", several=False)
+    path = page_for(Path(path))
     walks = Walks()
     page = (
         _of_answer(source, gallery, walks)
@@ -99,7 +99,8 @@ def _of_result(result: Result, walks: Walks) -> Page:
         timeline=timeline(people, video.duration_s),
     )
     if manifest.dropped:
-        page.facts.append(("left out", f"{len(manifest.dropped)} who were seen too briefly"))
+        count = len(manifest.dropped)
+        page.facts.append(("left out", f"{count} track{'s' if count > 1 else ''}, too short"))
     return page
 
 
@@ -134,8 +135,8 @@ def _of_answer(found: Identification, gallery: Path | None, walks: Walks) -> Pag
         "gallery": "of this gallery",
     }
     page.facts.append(("calibration", said.get(origin, str(origin))))
-    if not any(role == "network" for role, _ in page.models):
-        page.models.append(("network", plain(found.gallery.model_id)))
+    if not any(id == plain(found.gallery.model_id) for _, id in page.models):
+        page.models.append(("network of the answers", plain(found.gallery.model_id)))
     return page
 
 
@@ -167,5 +168,6 @@ def _add_bodies(
         page.body_note = str(error)
         return
     page.bodies, page.walkers = pack(motions, faces), shown
+    page.body_model = extractor.embedder.model_id
     if len(walkers) > len(shown):
         page.body_note = f"The {len(shown)} best seen of {len(walkers)} are shown."

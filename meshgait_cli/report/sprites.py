@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["COLUMNS", "data_uri", "energy", "ink", "sheet", "strip"]
+__all__ = ["COLUMNS", "MARGIN", "data_uri", "energy", "ink", "sheet", "strip"]
 
 COLUMNS = 12  # tiles in a row of a sheet
+MARGIN = 2  # clear pixels around each, so that a tile drawn larger takes nothing from its neighbours
 _LEVELS = 16
 _STEP = 255 // (_LEVELS - 1)
 FAINT = 0.35  # strength of a silhouette that does not count
@@ -27,7 +28,8 @@ def ink(picture: NDArray[np.uint8]) -> bytes:
 
 
 def sheet(silhouettes: NDArray[np.uint8]) -> bytes:
-    """T×H×W as one PNG, 12 tiles in a row, in reading order."""
+    """T×H×W as one PNG, 12 tiles in a row, in reading order, each with a margin of 2."""
+    silhouettes = np.pad(silhouettes, ((0, 0), (MARGIN, MARGIN), (MARGIN, MARGIN)))
     count, height, width = silhouettes.shape
     rows = max(1, -(-count // COLUMNS))
     tiles = np.zeros((rows * COLUMNS, height, width), np.uint8)

@@ -17,7 +17,7 @@ void main() {
   vec3 n = normalize(facing);
   float lamp = pow(0.5 + 0.5 * dot(n, normalize(vec3(-0.45, 0.7, 0.6))), 1.5);
   float rim = pow(1.0 - abs(n.z), 3.0);
-  gl_FragColor = vec4(colour * (0.28 + 0.82 * lamp) - 0.12 * rim, 1.0);
+  gl_FragColor = vec4((0.8 * colour + 0.16) * (0.28 + 0.82 * lamp) - 0.12 * rim, 1.0);
 }`;
 const FLOOR_VERTEX = `
 attribute vec2 place;
@@ -144,7 +144,7 @@ function painter(canvas, bodies) {
     gl.clearColor(0, 0, 0, 0);
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
     const far = 2.6 / look.zoom;
-    const focus = 2.1;
+    const focus = 4;
     const camera = new Float32Array([focus * tall / wide, 0, 0, 0, 0, focus, 0, 0,
       0, 0, -1.02, -1, 0, 0, 1.02 * far - 0.2, far]);
     const [sy, cy, sp, cp] = [Math.sin(look.yaw), Math.cos(look.yaw), Math.sin(look.pitch), Math.cos(look.pitch)];

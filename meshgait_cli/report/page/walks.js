@@ -73,12 +73,11 @@ function sheetOf(key) {
 }
 
 const COLUMNS = 12;
-const TILE = 64;
+const TILE = 68;
 function walker(canvas) {
   const walk = DATA.walks[canvas.dataset.walk];
   const beat = DATA.walks[canvas.dataset.beat] || walk;
-  const scale = Math.min(3, window.devicePixelRatio || 1) * 2;
-  canvas.width = canvas.height = Math.round(TILE * scale);
+  canvas.width = canvas.height = 6 * TILE;
   const pen = canvas.getContext("2d");
   let picture = null;
   let shown = -1;
