@@ -31,6 +31,8 @@ def step_losses(
     """
     group = group or Group()
     device = next(model.parameters()).device
+    if recipe.energy_until <= share < recipe.body_until and model.decoder is not None and len(batch.points):
+        return _rebuilding(model, batch, recipe, step, device)
     silhouettes, labels = batch.silhouettes.to(device), batch.labels.to(device)
     watched = batch.watched
     if model.energy_branch is not None and share < recipe.energy_until:
@@ -76,3 +78,17 @@ def step_losses(
         joints, markers = body_loss(found, batch.points.to(device).flatten(0, 1)[chosen])
         losses["joints"], losses["markers"] = recipe.joints * joints, recipe.markers * markers
     return losses
+
+
+def _rebuilding(
+    model: MeshGait, batch: Batch, recipe: Recipe, step: int, device: torch.device
+) -> dict[str, Tensor]:
+    """The 3-D branch by itself, on frames that are picked from the whole batch."""
+    frames = batch.silhouettes[: len(batch.points), batch.watched].flatten(0, 1)
+    draw = torch.Generator().manual_seed(step)
+    chosen = torch.randperm(len(frames), generator=draw)[: recipe.body_frames]
+    with torch.autocast(device.type, torch.bfloat16, enabled=recipe.bf16):
+        body = model.reconstruct(frames[chosen][None].to(device))
+    found = torch.cat([body.joints, body.markers], dim=1)
+    joints, markers = body_loss(found, batch.points.flatten(0, 1)[chosen].to(device))
+    return {"joints": recipe.joints * joints, "markers": recipe.markers * markers}

@@ -22,10 +22,11 @@ class Recipe:
     triplet, in units of a feature's spread. decoded: frames a batch whose body is reconstructed.
     clip: of the gradient's norm. bf16: mixed precision. minutes, steps: how long, where the command does not
     say; one of them is 0. identities: people in the synthetic corpus that is made for it; 0 for data of your
-    own. synthetic: of a batch's people where there are both kinds. optimiser: adamw, or sgd with momentum
-    0.9. milestones: shares of the schedule at which the rate falls to a tenth; none for half a cosine.
-    augment: chance that a real sequence is turned, and that it is seen in perspective. faults: chance of
-    each fault that a segmentation might have made in it.
+    own. body_until: share of the schedule, after energy_until, until which the 3-D branch alone learns to
+    rebuild bodies, from body_frames frames a step. synthetic: of a batch's people where there are both
+    kinds. optimiser: adamw, or sgd with momentum 0.9. milestones: shares of the schedule at which the rate
+    falls to a tenth; none for half a cosine. augment: chance that a real sequence is turned, and that it is
+    seen in perspective. faults: chance of each fault that a segmentation might have made in it.
     """
 
     variant: str
@@ -56,6 +57,8 @@ class Recipe:
     minutes: float
     steps: int
     identities: int
+    body_until: float = 0.0
+    body_frames: int = 96
     synthetic: int = 0
     optimiser: str = "adamw"
     milestones: tuple[float, ...] = ()

@@ -11,6 +11,7 @@ import torch
 
 from meshgait_cli.errors import MeshgaitError, UsageError
 from meshgait_cli.network.meshgait import MeshGait, ModelConfig
+from meshgait_cli.network.variants import VARIANTS
 from meshgait_cli.synth.corpus import PROBES, Corpus, make_corpus
 from meshgait_cli.training import recipes
 from meshgait_cli.training.batches import Batches
@@ -213,6 +214,20 @@ def test_the_energy_branch_goes_ahead_alone(corpus, tmp_path):
         if not torch.equal(value, before[key])
     }
     assert "silhouette_branch" in moved
+
+
+@pytest.mark.slow
+def test_the_body_is_learned_alone_for_a_while(corpus, tmp_path):
+    recipe = replace(RECIPE, body_until=0.5, body_frames=8, joints=10.0, markers=10.0)
+    batches = Batches(corpus, 4, 3, 4, seed=0)
+    run = Run(build(VARIANTS["meshgait-s"], recipe, batches.classes, seed=0), batches, recipe, tmp_path)
+    before = {key: value.clone() for key, value in run.model.state_dict().items()}
+    losses = run.advance(0.1)
+    assert set(losses) == {"loss", "rate", "joints", "markers"}
+    after = run.model.state_dict()
+    moved = {key.split(".")[0] for key in after if not torch.equal(after[key], before[key])}
+    assert moved == {"heatmaps"}
+    assert "contrast" in run.advance(0.6)
 
 
 def test_a_batch_for_the_energy_branch_is_longer_than_what_is_watched(corpus):
