@@ -57,5 +57,5 @@ def data_uri(png: bytes) -> str:
 
 def _png(image: Image.Image, **options: object) -> bytes:
     file = BytesIO()
-    image.save(file, "PNG", optimize=True, **options)
+    image.save(file, "PNG", **options)
     return file.getvalue()
