@@ -195,7 +195,7 @@ def _pace(person: Person | None) -> str:
         return ""
     if person.stretch.phase is None:
         return "steps cannot be told"
-    return f"{person.stretch.cadence:.2f} steps a second, which all keep here"
+    return f"{person.stretch.cadence:.2f} steps a second"
 
 
 def _where(part: Part) -> str:
