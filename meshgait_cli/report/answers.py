@@ -74,7 +74,7 @@ class CandidateView:
 class AnswerView:
     anchor: str
     label: str
-    person: Person | None
+    person: Person
     decision: str
     kind: str
     identity: str | None
@@ -90,12 +90,13 @@ class AnswerView:
 def answer_views(
     found: Identification, people: list[Person | None], walks: Walks, folder: Path | None
 ) -> list[AnswerView]:
-    """One an answer. people: of each answer the person, None where nothing is shown of them. folder: of a
-    gallery that is a folder."""
+    """people: of each answer the person; an answer of nobody is left out. folder: of a gallery that is a
+    folder."""
     maker = _Maker(found, walks, folder)
     return [
         maker.view(number, answer, person)
         for number, (answer, person) in enumerate(zip(found.answers, people, strict=True))
+        if person is not None
     ]
 
 
@@ -108,7 +109,7 @@ class _Maker:
         self.cohort = cohort_of(gallery.sequences, filler(gallery.model_id, gallery.values.shape[1:]))
         self.drawn: dict[int, tuple[str, str]] = {}
 
-    def view(self, number: int, answer: Answer, person: Person | None) -> AnswerView:
+    def view(self, number: int, answer: Answer, person: Person) -> AnswerView:
         query = self.found.walkers[number].embedding.values
         views = [
             self.candidate(number, rank, match, query, rank <= PICTURED)
@@ -190,8 +191,8 @@ def _parts(found: PartAgreement) -> list[Part]:
     ]
 
 
-def _pace(person: Person | None) -> str:
-    if person is None or person.stretch is None:
+def _pace(person: Person) -> str:
+    if person.stretch is None:
         return ""
     if person.stretch.phase is None:
         return "steps cannot be told"

@@ -22,7 +22,8 @@ class Page:
     """What stands on a page, as text that is not yet escaped.
 
     facts, models: (name, value). walks: for the script, by key. bodies: as `motion.pack` has it, or None, and
-    then body_note says why. more: how many people are left out.
+    then body_note says why. more: how many people, and more_answers how many answers, are
+    left out.
     """
 
     title: str
@@ -31,6 +32,7 @@ class Page:
     notes: list[str] = field(default_factory=list)
     trained: bool = True
     answers: list[AnswerView] = field(default_factory=list)
+    more_answers: int = 0
     refused: list[tuple[str, str]] = field(default_factory=list)
     against: str = ""
     timeline: Timeline | None = None

@@ -122,6 +122,7 @@ def _of_answer(found: Identification, gallery: Path | None, walks: Walks) -> Pag
         for number, walker in enumerate(found.walkers)
     ]
     page.answers = answer_views(found, shown, walks, gallery)
+    page.more_answers = len(found.answers) - len(page.answers)
     page.refused = [(plain(each.label), plain("; ".join(each.reasons))) for each in found.refused]
     page.notes += [plain(note) for note in found.notes]
     page.trained = page.trained and all(walker.embedding.trained for walker in found.walkers)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import stat
+from dataclasses import replace
 from html.parser import HTMLParser
 from types import SimpleNamespace
 
@@ -161,6 +162,16 @@ def test_a_crowd_stays_small(tmp_path, make_result, walks):
     _, reader = _read(path)
     assert sum(tag == "article" for tag, _ in reader.tags) == MOST_PEOPLE
     assert f"{len(crowd) - MOST_PEOPLE} more were followed" in "".join(reader.text)
+
+
+def test_a_crowd_of_answers_is_cut_too_and_said(tmp_path, make_answer, monkeypatch):
+    found = make_answer(["anna", "ben", "cleo", "dan"])
+    many = replace(found, answers=found.answers * 5, walkers=found.walkers * 5)
+    monkeypatch.setattr("meshgait_cli.report.session.MOST_PEOPLE", 2)
+    html, reader = _read(write_report(many, tmp_path / "page.html"))
+    assert html.count('<article class="answer') == html.count('<article class="person') == 2
+    assert "3 more walkers were answered for" in "".join(reader.text)
+    assert "5 walkers" in "".join(reader.text)
 
 
 def test_a_result_without_anybody_is_a_page_too(tmp_path, make_result):

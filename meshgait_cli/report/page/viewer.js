@@ -155,7 +155,7 @@ function painter(canvas, bodies) {
       gl.uniformMatrix3fv(gl.getUniformLocation(made, "turn"), false, turn);
     };
     aim(floor);
-    gl.uniform1f(gl.getUniformLocation(floor, "strength"), 0.45);
+    gl.uniform1f(gl.getUniformLocation(floor, "strength"), 0.32);
     gl.enable(gl.BLEND);
     gl.depthMask(false);
     feed(floor, "place", ground, 2);
