@@ -29,6 +29,7 @@ def demo(
 
     from .. import demo as steps
     from ..render.session import RenderSettings, render_result
+    from ..report.session import write_report
     from .extract import result_table
     from .match import match_table
 
@@ -54,7 +55,13 @@ def demo(
     console.print(f"[{colour}]her other half is number {place}[/]; the answer: {escape(answer.sentence)}")
     console.print("One question proves little; it shows what an answer looks like.")
 
+    with showing("report", quiet) as progress:
+        page = write_report(
+            found, to / "report.html", extractor=extractor if mesh else None, gallery=gallery,
+            progress=progress,
+        )  # fmt: skip
     looks = [
+        ("the answer, as a page", page),
         ("her silhouettes", result.folder / (walker.contact_file or "")),
         ("everything measured", result.folder / "manifest.json"),
     ]
