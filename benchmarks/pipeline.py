@@ -57,7 +57,7 @@ class Naive:
 
         self.device = str(resolve_device(device))
         self.yolo: Any = YOLO(str(fetch("yolo11n-pose.pt")))
-        sam = PersonSegmenter("mobile", fetch(FILES["mobile"]), self.device, 1024, "f32")
+        sam = PersonSegmenter("mobile", fetch(FILES["mobile"]), self.device, 1024, "torch:f32")
         self.predictor = SamPredictor(sam._sam)
         self.embedder = Embedder(None, self.device)
 
@@ -147,7 +147,7 @@ def main() -> None:
         "device": str(ours.device),
         "frames": {"naive": len(frames), "ours": total},
         "effort": chosen.effort,
-        "precision": {model.role: model.precision for model in result.manifest.models},
+        "computed": {model.role: model.computed for model in result.manifest.models},
         "seconds_a_frame": {name: round(median(values), 4) for name, values in clock.items()},
         "times_faster": round(ratio, 1),
         "silhouette_iou": {

@@ -68,8 +68,8 @@ def main() -> None:
     device = resolve_device(chosen.device)
     videos = chosen.videos or [fetch(CLIP)]
     images = [image for video in videos for image in pictures(video, chosen.frames)]
-    detectors = {kind: PersonDetector(device=device, precision=kind) for kind in KINDS}
-    segmenters = {kind: PersonSegmenter(device=device, precision=kind) for kind in KINDS}
+    detectors = {kind: PersonDetector(device=device, backend=f"torch:{kind}") for kind in KINDS}
+    segmenters = {kind: PersonSegmenter(device=device, backend=f"torch:{kind}") for kind in KINDS}
     found = {kind: detectors[kind].detect(images, SIZE) for kind in KINDS}
     requests = requests_of(images, found["f32"], chosen.people)
     masks: dict[str, list[PersonMask]] = {}

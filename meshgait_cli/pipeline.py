@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 
 from . import __version__
 from .assets import sha256_of
+from .backends.spec import split_backend
 from .device import resolve_device
 from .errors import UsageError, VideoError
-from .precision import PRECISIONS
 from .results.directory import Result, building, is_result, write_manifest
 from .results.manifest import SCHEMA, Manifest, ModelEntry, VideoEntry
 from .video.sources import VideoSource, expand
@@ -51,7 +51,8 @@ class ExtractSettings:
     registered YOLO checkpoint, or a path. detector_px: its input size, None for as large as the smallest
     person needs. tracker: bytetrack or botsort. segmenter: mobile, vit_b, vit_l or vit_h, and sam_checkpoint
     a path to use instead of the registered file. crop_px: the size at which each person is shown to SAM.
-    precision: auto, f32 or bf16, of detector and segmenter. network: a variant's name or a checkpoint's path;
+    backend: auto, torch, onnxruntime or openvino, some with a precision (torch:f32), of the
+    segmenter; of the detector the precision. network: a variant's name or a checkpoint's path;
     None for the default. min_track_s: shorter tracks are dropped. max_s: stop after so many seconds of video.
     preview, opengait: also write preview.mp4, the pkl tree.
     """
@@ -63,7 +64,7 @@ class ExtractSettings:
     segmenter: str = "mobile"
     sam_checkpoint: str | None = None
     crop_px: int = 320
-    precision: str = "auto"
+    backend: str = "auto"
     network: str | None = None
     min_track_s: float = 1.0
     max_s: float | None = None
@@ -73,8 +74,7 @@ class ExtractSettings:
     def __post_init__(self) -> None:
         if self.effort not in EFFORTS:
             raise UsageError(f"unknown effort {self.effort!r}: use {', '.join(EFFORTS)}")
-        if self.precision not in PRECISIONS:
-            raise UsageError(f"unknown precision {self.precision!r}: use {', '.join(PRECISIONS)}")
+        split_backend(self.backend)
         if self.tracker not in TRACKERS:
             raise UsageError(f"unknown tracker {self.tracker!r}: use {' or '.join(TRACKERS)}")
         if self.segmenter not in SEGMENTERS:
@@ -133,7 +133,7 @@ class Extractor:
     def detector(self) -> PersonDetector:
         from .people.detect import PersonDetector
 
-        return PersonDetector(self.settings.detector, device=self.device, precision=self.settings.precision)
+        return PersonDetector(self.settings.detector, device=self.device, backend=self.settings.backend)
 
     @cached_property
     def segmenter(self) -> PersonSegmenter:
@@ -145,7 +145,7 @@ class Extractor:
             checkpoint=Path(checkpoint) if checkpoint else None,
             device=self.device,
             crop_size=self.settings.crop_px,
-            precision=self.settings.precision,
+            backend=self.settings.backend,
         )
 
     @cached_property
@@ -156,8 +156,8 @@ class Extractor:
 
     def models(self) -> list[ModelEntry]:
         return [
-            ModelEntry(role="detector", id=self.detector.model_id, precision=self.detector.precision),
-            ModelEntry(role="segmenter", id=self.segmenter.model_id, precision=self.segmenter.precision),
+            ModelEntry(role="detector", id=self.detector.model_id, computed=self.detector.computed),
+            ModelEntry(role="segmenter", id=self.segmenter.model_id, computed=self.segmenter.computed),
             ModelEntry(role="network", id=self.embedder.model_id, trained=self.embedder.trained),
         ]
 

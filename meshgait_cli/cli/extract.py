@@ -41,7 +41,7 @@ def extract(
     sam: options.Segmenter = "mobile",
     sam_checkpoint: options.SamCheckpoint = None,
     crop_px: options.CropPx = 320,
-    precision: options.Precision = "auto",
+    backend: options.Backend = "auto",
     min_track: Annotated[float, typer.Option(help="Seconds; people seen more briefly are dropped.")] = 1.0,
     seconds: Annotated[
         float | None, typer.Option(help="Stop after so many seconds of video.", show_default="all of it")
@@ -79,7 +79,7 @@ def extract(
         segmenter=sam,
         sam_checkpoint=sam_checkpoint,
         crop_px=crop_px,
-        precision=precision,
+        backend=backend,
         network=model,
         min_track_s=min_track,
         max_s=seconds,

@@ -54,7 +54,7 @@ def enroll(
     sam: options.Segmenter = "mobile",
     sam_checkpoint: options.SamCheckpoint = None,
     crop_px: options.CropPx = 320,
-    precision: options.Precision = "auto",
+    backend: options.Backend = "auto",
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -70,7 +70,7 @@ def enroll(
         segmenter=sam,
         sam_checkpoint=sam_checkpoint,
         crop_px=crop_px,
-        precision=precision,
+        backend=backend,
         network=model,
     )
     store = Store(gallery)

@@ -50,7 +50,7 @@ def match(
     sam: options.Segmenter = "mobile",
     sam_checkpoint: options.SamCheckpoint = None,
     crop_px: options.CropPx = 320,
-    precision: options.Precision = "auto",
+    backend: options.Backend = "auto",
     report: options.Report = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -72,7 +72,7 @@ def match(
         segmenter=sam,
         sam_checkpoint=sam_checkpoint,
         crop_px=crop_px,
-        precision=precision,
+        backend=backend,
         network=model,
     )
     extractor = Extractor(settings, device)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 __all__ = [
+    "Backend",
     "CropPx",
     "Detector",
     "Device",
@@ -15,7 +16,6 @@ __all__ = [
     "Json",
     "Model",
     "Out",
-    "Precision",
     "Quiet",
     "Report",
     "SamCheckpoint",
@@ -47,11 +47,11 @@ Effort = Annotated[
         rich_help_panel=_SEEING,
     ),
 ]
-Precision = Annotated[
+Backend = Annotated[
     str,
     typer.Option(
-        "--precision",
-        help="auto, f32 or bf16, of detector and SAM: auto is bf16 where the processor has it.",
+        "--backend",
+        help="Who computes SAM: auto, torch, onnxruntime or openvino; torch:f32 for full precision.",
         rich_help_panel=_SEEING,
     ),
 ]

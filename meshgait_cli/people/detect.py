@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from ..assets import fetch, registry, sha256_of
+from ..backends.precision import computing, torch_precision
 from ..errors import UsageError, WeightsError
-from ..precision import computing, resolve_precision
 from ..records import KEYPOINTS, Detection
 from ..thirdparty import quiet_ultralytics
 
@@ -27,7 +27,8 @@ class PersonDetector:
 
     model: a registered name (with or without .pt), or the path of any YOLO checkpoint that knows the class
     "person". confidence: boxes below it are left out; low, because the tracker uses weak boxes to hold on
-    to somebody who is half hidden. precision: auto, f32 or bf16; `precision` then says which it became.
+    to somebody who is half hidden. backend: whose precision is
+    taken (`backends.split_backend`); the detector itself is always computed by torch.
 
     Raises UsageError when the name is neither, WeightsError when the file is no such checkpoint.
     """
@@ -37,10 +38,10 @@ class PersonDetector:
         model: str = "yolo11n-pose",
         device: torch.device | str = "cpu",
         confidence: float = 0.1,
-        precision: str = "auto",
+        backend: str = "auto",
     ) -> None:
         self.device = torch.device(device)
-        self.precision = resolve_precision(precision, self.device)
+        self.precision = torch_precision(backend, self.device)
         path = _find(model)
         quiet_ultralytics()
         from ultralytics import YOLO
@@ -55,6 +56,7 @@ class PersonDetector:
         if self._person is None:
             raise WeightsError(f'{path} does not know the class "person": use another --detector')
         self.model_id = f"{path.stem}@{sha256_of(path)[:12]}"
+        self.computed = f"torch:{self.precision}"
         self._options: dict[str, Any] = {
             "device": str(device), "conf": confidence, "classes": [self._person],
             "iou": _SAME_PERSON, "verbose": False, "save": False,

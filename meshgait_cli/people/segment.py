@@ -15,12 +15,13 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..assets import fetch, sha256_of
+from ..backends.choose import compiled
+from ..backends.graph import Graph
 from ..errors import UsageError, WeightsError
-from ..precision import computing, resolve_precision
 from ..thirdparty import quiet_ultralytics
 
 __all__ = ["FILES", "PersonMask", "PersonSegmenter", "SegmentRequest"]
@@ -68,8 +69,8 @@ class PersonSegmenter:
 
     variant: mobile, vit_b, vit_l or vit_h. checkpoint: a file to use instead of the registered one.
     crop_size: side of the square that the encoder sees, a multiple of 32. (The ViT variants were
-    trained at 1024; for other sizes their position embedding is interpolated.) precision: of the encoder,
-    auto, f32 or bf16; `precision` then says which it became.
+    trained at 1024; for other sizes their position embedding is interpolated.) backend: of the encoder, see
+    `backends`; `computed` then says which it became.
 
     Raises UsageError for an unknown variant, WeightsError when the checkpoint does not fit.
     """
@@ -80,7 +81,7 @@ class PersonSegmenter:
         checkpoint: Path | None = None,
         device: torch.device | str = "cpu",
         crop_size: int = 320,
-        precision: str = "auto",
+        backend: str = "auto",
     ) -> None:
         if variant not in FILES:
             raise UsageError(f"unknown segmenter {variant!r}: use one of {', '.join(FILES)}")
@@ -88,7 +89,6 @@ class PersonSegmenter:
             raise UsageError(f"there is no SAM checkpoint {checkpoint}")
         path = checkpoint or fetch(FILES[variant])
         self.device, self.size = torch.device(device), crop_size
-        self.precision = resolve_precision(precision, self.device)
         try:
             sam = _mobile(path, crop_size) if variant == "mobile" else _vit(variant, path, crop_size)
         except Exception as error:  # torch and pickle raise anything here
@@ -97,7 +97,24 @@ class PersonSegmenter:
         # TinyViT caches attention biases when it enters eval mode: only ever after loading.
         self._sam: Any = sam.eval().to(self.device)
         self._sam.requires_grad_(False)
-        self.model_id = f"{path.stem}@{sha256_of(path)[:12]}"
+        digest = sha256_of(path)
+        self.model_id = f"{path.stem}@{digest[:12]}"
+        encoder = _Encoder(self._sam)
+        sample = torch.rand(2, 3, crop_size, crop_size, generator=torch.Generator().manual_seed(0)) * 255
+        self._encode = compiled(
+            Graph(
+                name=f"sam-{variant}-{crop_size}",
+                identity=digest,
+                build=lambda: encoder,
+                sample=(sample,),
+                inputs=("crops",),
+                outputs=("features",),
+                free=({0: "people"},),
+            ),
+            backend,
+            self.device,
+        )
+        self.computed = str(self._encode)
 
     @torch.inference_mode()
     def segment(self, requests: Sequence[SegmentRequest]) -> list[PersonMask]:
@@ -120,9 +137,7 @@ class PersonSegmenter:
     ) -> list[PersonMask]:
         crops = np.stack([_crop(r.image, *s, self.size) for r, s in zip(requests, squares, strict=True)])
         images = torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2).float()
-        images = (images - self._sam.pixel_mean) / self._sam.pixel_std
-        with computing(self.device, self.precision):
-            features = self._sam.image_encoder(images).float()
+        (features,) = self._encode(images)
         boxes = np.stack(
             [self._inside(r.box.reshape(2, 2), s) for r, s in zip(requests, squares, strict=True)]
         )
@@ -197,6 +212,22 @@ class PersonSegmenter:
         mask = mask & ((rows > max(y1, 0)) & (rows < min(y2, height)))[:, None]
         mask &= ((columns > max(x1, 0)) & (columns < min(x2, width)))[None]
         return PersonMask(_tidy(mask), float(left), float(top), pixel, iou)
+
+
+class _Encoder(nn.Module):
+    """N×3×S×S RGB, 0-255, to SAM's features of each."""
+
+    def __init__(self, sam: Any) -> None:
+        super().__init__()
+        self.encoder = sam.image_encoder
+        self.mean: Tensor
+        self.std: Tensor
+        self.register_buffer("mean", sam.pixel_mean)
+        self.register_buffer("std", sam.pixel_std)
+
+    def forward(self, crops: Tensor) -> Tensor:
+        found: Tensor = self.encoder((crops - self.mean) / self.std)
+        return found
 
 
 def _square(request: SegmentRequest) -> tuple[int, int, int]:

@@ -40,12 +40,13 @@ class VideoEntry(_Entry):
 
 
 class ModelEntry(_Entry):
-    """A model that took part: `id` is name@sha256 (first 12 digits), `precision` f32 or bf16."""
+    """A model that took part: `id` is name@sha256 (first 12 digits). `computed`: by which
+    backend, in which precision."""
 
     role: str
     id: str
     trained: bool = True
-    precision: str = "f32"
+    computed: str = "torch:f32"
 
 
 class TrackEntry(_Entry):
