@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import demo, embed, evaluate, extract, gallery, match, render_mesh, synth, train, weights
+from . import demo, embed, evaluate, export, extract, gallery, match, render_mesh, synth, train, weights
 
 __all__ = ["app"]
 
@@ -45,6 +45,7 @@ app.command("match")(match.match)
 app.command("render-mesh")(render_mesh.render_mesh)
 app.command("synth")(synth.synth)
 app.command("train")(train.train)
+app.command("export")(export.export)
 app.command("demo")(demo.demo)
 app.add_typer(gallery.app, name="gallery")
 app.add_typer(weights.app, name="weights")

@@ -101,19 +101,16 @@ class PersonSegmenter:
         self.model_id = f"{path.stem}@{digest[:12]}"
         encoder = _Encoder(self._sam)
         sample = torch.rand(2, 3, crop_size, crop_size, generator=torch.Generator().manual_seed(0)) * 255
-        self._encode = compiled(
-            Graph(
-                name=f"sam-{variant}-{crop_size}",
-                identity=digest,
-                build=lambda: encoder,
-                sample=(sample,),
-                inputs=("crops",),
-                outputs=("features",),
-                free=({0: "people"},),
-            ),
-            backend,
-            self.device,
+        self.graph = Graph(
+            name=f"sam-{variant}-{crop_size}",
+            identity=digest,
+            build=lambda: encoder,
+            sample=(sample,),
+            inputs=("crops",),
+            outputs=("features",),
+            free=({0: "people"},),
         )
+        self._encode = compiled(self.graph, backend, self.device)
         self.computed = str(self._encode)
 
     @torch.inference_mode()
