@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from meshgait_cli.assets import cache_dir
 from meshgait_cli.body import open_body
 from meshgait_cli.evaluation.baselines import fit_lda
 from meshgait_cli.evaluation.body import procrustes_error, root_aligned_error
@@ -31,7 +30,7 @@ from meshgait_cli.synth.corpus import PROBES, Corpus, is_finished, make_benchmar
 from meshgait_cli.synth.walkers import make_identity
 from meshgait_cli.training.heldout import embed_all, energy_images
 from meshgait_cli.training.losses import reflected_points
-from meshgait_cli.training.sources import BENCHMARK_SEED, CORPUS_SEED
+from meshgait_cli.training.sources import BENCHMARK_SEED, CORPUS_SEED, benchmark_folder
 
 FIT_PEOPLE = 300
 
@@ -39,7 +38,7 @@ FIT_PEOPLE = 300
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", nargs="+", default=[None])
-    parser.add_argument("--benchmark", type=Path, default=cache_dir() / "synthetic" / "benchmark-seed1")
+    parser.add_argument("--benchmark", type=Path, default=benchmark_folder())
     arguments = parser.parse_args()
     if not is_finished(arguments.benchmark):
         make_benchmark(arguments.benchmark, seed=BENCHMARK_SEED)
@@ -63,7 +62,7 @@ def main() -> None:
     results["energy image"] = judged(pictures, corpus)
     show("energy image", results["energy image"])
     with tempfile.TemporaryDirectory() as folder:
-        make_corpus(Path(folder), FIT_PEOPLE, seed=CORPUS_SEED, sequences=6, report=0)
+        make_corpus(Path(folder), FIT_PEOPLE, seed=CORPUS_SEED, sequences=6)
         others = Corpus.open(Path(folder))
         names = [str(number) for number in others.labels["identity"]]
         fitted = fit_lda(energy_images(others.silhouettes), names, pictures)

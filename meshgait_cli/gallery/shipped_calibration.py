@@ -23,7 +23,8 @@ from ..evaluation.bootstrap import mean_interval
 from ..network.embed import Embedder
 from ..records import GaitEmbedding, SilhouetteSequence
 from ..synth.corpus import HELD_OUT
-from ..synth.walkers import OUTFITS, make_identity, render_sequence
+from ..synth.walkers import make_identity, render_sequence
+from ..synth.wardrobe import OUTFITS
 from .calibration import FILE, Calibration, Pairs, fit
 from .decide import scores_of
 from .private import write_json

@@ -12,7 +12,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Cloud", "Drape", "Outfit", "carry", "inflate", "normals_of", "sample_outfit"]
+__all__ = [
+    "Cloud",
+    "Drape",
+    "Outfit",
+    "carry",
+    "inflate",
+    "normals_of",
+    "sample_hair",
+    "sample_outfit",
+]
 
 TORSO, UPPER_ARMS, FOREARMS = (0, 3, 6, 9, 13, 14), (16, 17), (18, 19)
 THIGHS, SHINS, FEET, HEAD = (1, 2), (4, 5), (7, 8, 10, 11), (12, 15)
@@ -64,10 +73,11 @@ def _box(centre: tuple[float, float, float], half: tuple[float, float, float]) -
     return corners * half + centre
 
 
-def _hair(rng: np.random.Generator) -> list[Cloud]:
+def sample_hair(rng: np.random.Generator) -> tuple[Cloud, ...]:
+    """None where it is short."""
     kind = rng.random()
     if kind < 0.35:
-        return []  # short
+        return ()
     size = rng.uniform(0.09, 0.12)
     clouds = [Cloud(15, _ellipsoid((0, 0.085, rng.uniform(-0.03, 0.0)), (size * 0.85, size * 1.05, size)))]
     if kind > 0.65:  # long: down the neck, ponytail or bun
@@ -76,7 +86,7 @@ def _hair(rng: np.random.Generator) -> list[Cloud]:
         clouds.append(
             Cloud(15, _ellipsoid((0, drop + 0.05, back), (wide, abs(drop) + 0.07, rng.uniform(0.03, 0.07))))
         )
-    return clouds
+    return tuple(clouds)
 
 
 def _headwear(rng: np.random.Generator) -> list[Cloud]:
@@ -95,7 +105,7 @@ def _headwear(rng: np.random.Generator) -> list[Cloud]:
     return []
 
 
-def sample_outfit(rng: np.random.Generator) -> Outfit:
+def sample_outfit(rng: np.random.Generator, hair: tuple[Cloud, ...] = ()) -> Outfit:
     """Clothes for one day, without things carried."""
     thick = np.zeros(24)
     upper = rng.uniform(0, 0.012) if rng.random() < 0.45 else rng.uniform(0.01, 0.05)
@@ -117,7 +127,7 @@ def sample_outfit(rng: np.random.Generator) -> Outfit:
         drapes.append(Drape(1.45, rng.uniform(0.3, 0.85), rng.uniform(0.98, 1.2)))  # coat
     elif kind < 0.5:
         drapes.append(Drape(1.35, rng.uniform(0.82, 0.97), rng.uniform(1.0, 1.12)))  # loose shirt, jacket
-    return Outfit(thick, cuff, (*_hair(rng), *_headwear(rng)), tuple(drapes))
+    return Outfit(thick, cuff, (*hair, *_headwear(rng)), tuple(drapes))
 
 
 def carry(rng: np.random.Generator, outfit: Outfit) -> tuple[Outfit, int]:

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +27,14 @@ from ..errors import SourceNotFound
 from ..records import HEIGHT, SIDE_CUT, WIDTH
 from .camera import Camera, sample_camera
 from .faults import SEVERITIES
-from .walkers import OUTFITS, Identity, SyntheticSequence, make_identity, render_sequence
+from .pool import each
+from .walkers import Identity, SyntheticSequence, make_identity, render_sequence
+from .wardrobe import CHANGED, OUTFITS
 
 __all__ = [
     "HELD_OUT",
     "LABELS",
+    "POPULATION",
     "PROBES",
     "Corpus",
     "is_finished",
@@ -39,6 +44,7 @@ __all__ = [
 ]
 
 Progress = Callable[[int, int], None]
+POPULATION = 2  # goes up when the people or their walks are drawn otherwise
 HELD_OUT = 1_000_000  # identities numbered from here on are never trained on
 PROBES = ("gallery", "same", "view", "clothes", "bag", "faults", "all")
 LABELS = np.dtype(
@@ -103,24 +109,45 @@ class _Writer:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "manifest.json").unlink(missing_ok=True)
         make = np.lib.format.open_memmap
-        self.folder, self.count = folder, 0
+        self.folder = folder
         self.silhouettes = make(
             folder / "silhouettes.npy", "w+", np.uint8, (sequences, frames, HEIGHT, WIDTH)
         )
         self.points = make(folder / "points.npy", "w+", np.float16, (sequences, frames, 88, 3))
         self.labels = np.zeros(sequences, LABELS)
 
-    def add(self, identity: int, probe: int, sequence: SyntheticSequence) -> None:
-        self.silhouettes[self.count] = sequence.silhouettes[:, :, SIDE_CUT:-SIDE_CUT]
-        self.points[self.count] = np.concatenate([sequence.joints, sequence.markers], axis=1)
-        self.labels[self.count] = label_of(identity, probe, sequence)
-        self.count += 1
+    def put(self, person: Person) -> None:
+        count = len(person.labels)
+        rows = slice(person.place * count, (person.place + 1) * count)
+        self.silhouettes[rows], self.points[rows] = person.silhouettes, person.points
+        self.labels[rows] = person.labels
 
     def finish(self, manifest: dict[str, Any]) -> None:
         self.silhouettes.flush()
         self.points.flush()
         np.save(self.folder / "labels.npy", self.labels)
         (self.folder / "manifest.json").write_text(json.dumps(manifest, indent=1))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Person:
+    """All sequences of the person who comes at number `place`: as in `Corpus`."""
+
+    place: int
+    silhouettes: NDArray[np.uint8]
+    points: NDArray[np.float16]
+    labels: NDArray[Any]
+
+    @classmethod
+    def of(cls, place: int, number: int, sequences: list[tuple[int, SyntheticSequence]]) -> Person:
+        """sequences: with the probe that each is."""
+        drawn = [sequence for _, sequence in sequences]
+        return cls(
+            place,
+            np.stack([each.silhouettes[:, :, SIDE_CUT:-SIDE_CUT] for each in drawn]),
+            np.stack([np.concatenate([each.joints, each.markers], 1) for each in drawn]).astype(np.float16),
+            np.array([label_of(number, probe, each) for probe, each in sequences], LABELS),
+        )
 
 
 def make_corpus(
@@ -130,28 +157,15 @@ def make_corpus(
     seed: int = 1,
     sequences: int = 8,
     frames: int = 20,
-    report: int = 100,
+    workers: int = 1,
     progress: Progress | None = None,
 ) -> None:
-    """Write a training corpus: everything about each sequence is drawn. report: identities a line, 0 for
-    none. progress: called with identities done, and how many there are."""
-    writer = _Writer(folder, identities * sequences, frames)
-    start = time.monotonic()
-    for number in range(identities):
-        identity = make_identity(seed, number)
-        for k in range(sequences):
-            writer.add(
-                number, -1, render_sequence(identity, np.random.default_rng([seed, number, 1, k]), frames)
-            )
-        if progress is not None:
-            progress(number + 1, identities)
-        if report and (number + 1) % report == 0:
-            rate = (number + 1) * sequences * frames / (time.monotonic() - start)
-            print(
-                f"{number + 1}/{identities} identities, {rate:.0f} silhouettes/s", file=sys.stderr, flush=True
-            )
-    writer.finish({"kind": "training", "seed": seed, "identities": identities, "sequences": sequences,
-                   "frames": frames, "seconds": round(time.monotonic() - start)})  # fmt: skip
+    """Write a training corpus: everything about each sequence is drawn. The number of workers (processes)
+    does not change it. progress: called with identities done, and how many there are."""
+    work = partial(_trainee, seed, sequences, frames)
+    _write(folder, each(work, range(identities), workers), progress, {
+        "kind": "training", "seed": seed, "identities": identities, "sequences": sequences, "frames": frames,
+    })  # fmt: skip
 
 
 def make_benchmark(
@@ -161,24 +175,49 @@ def make_benchmark(
     seed: int = 1,
     frames: int = 30,
     who: Callable[[int, int], Identity] = make_identity,
+    workers: int = 1,
     progress: Progress | None = None,
 ) -> None:
     """Write the held-out benchmark: one gallery sequence and six probes for each of people never trained on.
 
-    gallery: first outfit, some view near the side, mild faults. same: as the gallery, another walk and
-    other faults. view: any view. clothes: another outfit. bag: carrying. faults: heavy ones. all: everything
-    is drawn, in another outfit. who: gives person `number` of `seed`, for studies of other people.
+    gallery: usual clothes, some view near the side, mild faults. same: as the gallery, another walk and
+    other faults. view: any view. clothes: entirely other ones. bag: carrying. faults: heavy ones. all:
+    everything is drawn, in entirely other clothes. who: gives person `number` of `seed`, for studies of
+    other people.
     """
-    writer = _Writer(folder, identities * len(PROBES), frames)
-    for number in range(HELD_OUT, HELD_OUT + identities):
-        identity = who(seed, number)
-        rng = np.random.default_rng([seed, number, 2])
-        home = _near_side(rng)
-        for probe, name in enumerate(PROBES):
-            writer.add(number, probe, _probe(name, identity, rng, home, frames))
+    work = partial(_witness, seed, frames, who)
+    _write(folder, each(work, range(identities), workers), progress, {
+        "kind": "benchmark", "seed": seed, "identities": identities, "sequences": len(PROBES),
+        "frames": frames,
+    })  # fmt: skip
+
+
+def _write(
+    folder: Path, people: Iterator[Person], progress: Progress | None, manifest: dict[str, Any]
+) -> None:
+    start, total = time.monotonic(), manifest["identities"]
+    writer = _Writer(folder, total * manifest["sequences"], manifest["frames"])
+    for done, person in enumerate(people, start=1):
+        writer.put(person)
         if progress is not None:
-            progress(number - HELD_OUT + 1, identities)
-    writer.finish({"kind": "benchmark", "seed": seed, "identities": identities, "frames": frames})
+            progress(done, total)
+    writer.finish({**manifest, "population": POPULATION, "seconds": round(time.monotonic() - start)})
+
+
+def _trainee(seed: int, sequences: int, frames: int, number: int) -> Person:
+    identity = make_identity(seed, number)
+    streams = (np.random.default_rng([seed, number, 1, k]) for k in range(sequences))
+    return Person.of(number, number, [(-1, render_sequence(identity, rng, frames)) for rng in streams])
+
+
+def _witness(seed: int, frames: int, who: Callable[[int, int], Identity], place: int) -> Person:
+    number = HELD_OUT + place
+    identity = who(seed, number)
+    rng = np.random.default_rng([seed, number, 2])
+    home = _near_side(rng)
+    return Person.of(
+        place, number, [(k, _probe(name, identity, rng, home, frames)) for k, name in enumerate(PROBES)]
+    )
 
 
 def _near_side(rng: np.random.Generator, azimuth: float | None = None) -> Camera:
@@ -198,7 +237,7 @@ def _probe(
     if name in ("view", "all"):
         camera = None
     if name in ("clothes", "all"):
-        outfit = int(rng.integers(1, OUTFITS))
+        outfit = int(rng.integers(CHANGED, OUTFITS))
     if name == "all":
         carrying = severity = None
     return render_sequence(
@@ -217,18 +256,21 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--benchmark", action="store_true", help="the held-out benchmark instead")
+    parser.add_argument("--workers", type=int, default=0, help="0: one a core")
     chosen = parser.parse_args()
-    import cv2
-    import torch
-
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
+    workers = chosen.workers or os.cpu_count() or 1
     if chosen.benchmark:
-        make_benchmark(chosen.out, chosen.identities, seed=chosen.seed)
+        make_benchmark(chosen.out, chosen.identities, seed=chosen.seed, workers=workers, progress=_tell)
     else:
         make_corpus(
-            chosen.out, chosen.identities, seed=chosen.seed, sequences=chosen.sequences, frames=chosen.frames
-        )
+            chosen.out, chosen.identities, seed=chosen.seed, sequences=chosen.sequences, frames=chosen.frames,
+            workers=workers, progress=_tell,
+        )  # fmt: skip
+
+
+def _tell(done: int, total: int) -> None:
+    if done % 100 == 0 or done == total:
+        print(f"{done}/{total} identities", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ import numpy as np
 
 from .camera import Camera
 from .corpus import HELD_OUT
-from .walkers import OUTFITS, SyntheticSequence, make_identity, render_sequence
+from .walkers import SyntheticSequence, make_identity, render_sequence
+from .wardrobe import OUTFITS
 
 __all__ = ["FIRST", "PEOPLE", "example", "write_examples"]
 

@@ -13,7 +13,8 @@ from .camera import sample_camera
 from .faults import SEVERITIES
 from .feet import Walk
 from .takes.library import Library
-from .walkers import OUTFITS, Identity, SyntheticSequence, make_identity, render_sequence
+from .walkers import Identity, SyntheticSequence, make_identity, render_sequence
+from .wardrobe import OUTFITS
 
 __all__ = ["CONDITIONS", "FORMATS", "SynthSettings", "Take", "folder_of", "identity_of", "render", "takes_of"]
 

@@ -16,13 +16,13 @@ from ..body.rasteriser import Outline
 from ..people.silhouette import normalise
 from . import feet, motion
 from .camera import Camera, sample_camera
-from .clothes import Drape, Outfit, carry, inflate, normals_of, sample_outfit
+from .clothes import Drape, Outfit, carry, inflate, normals_of
 from .faults import Faults, sample_faults
 from .motion import ARMS, GaitStyle, Mood
+from .wardrobe import OUTFITS, sample_wardrobe
 
-__all__ = ["OUTFITS", "Identity", "SyntheticSequence", "make_identity", "render_sequence"]
+__all__ = ["Identity", "SyntheticSequence", "make_identity", "render_sequence"]
 
-OUTFITS = 4  # in each wardrobe
 Array = NDArray[np.float64]
 
 
@@ -107,9 +107,7 @@ def make_identity(seed: int, number: int) -> Identity:
     rng = np.random.default_rng([seed, number, 0])
     # Wider than the shape model's own unit spread: its far ends are people too.
     betas = rng.normal(0, rng.choice([0.9, 1.15, 1.4], p=[0.4, 0.4, 0.2]), 32).clip(-3, 3)
-    return Identity(
-        seed, number, betas, motion.sample_style(rng), tuple(sample_outfit(rng) for _ in range(OUTFITS))
-    )
+    return Identity(seed, number, betas, motion.sample_style(rng), sample_wardrobe(rng))
 
 
 def render_sequence(
@@ -135,11 +133,9 @@ def render_sequence(
     mood = motion.sample_mood(rng)
     style = identity.style
     if fps is None:
-        fps = (
-            float(np.exp(rng.uniform(np.log(8), np.log(30)))) if rng.random() < 0.85 else rng.uniform(30, 60)
-        )
+        fps = _sample_fps(rng)
     if outfit is None:
-        outfit = 0 if rng.random() < 0.5 else int(rng.integers(1, OUTFITS))
+        outfit = 0 if rng.random() < 0.4 else int(rng.integers(1, OUTFITS))
     worn, busy = identity.wardrobe[outfit], -1
     if carrying is None:
         carrying = bool(rng.random() < 0.25)
@@ -185,6 +181,14 @@ def render_sequence(
         transform=transform,
         canvas=_canvas(camera),
     )
+
+
+def _sample_fps(rng: np.random.Generator) -> float:
+    """Half of the time as `--effort quick` and `balanced` look, else as cameras film."""
+    kind = rng.random()
+    if kind < 0.5:
+        return float(rng.uniform(8, 16))
+    return float(np.exp(rng.uniform(np.log(8), np.log(30))) if kind < 0.9 else rng.uniform(30, 60))
 
 
 def _still_arm(rotations: Array, side: int, rng: np.random.Generator) -> None:

@@ -89,7 +89,7 @@ class Batches:
         leftwards = bool(rng.random() < 0.5)
         # Short windows as well as whole ones, so that short tracks are learned too.
         window = self.window
-        if window > self.frames:
+        if window > self.frames and rng.random() < 0.5:
             window = int(rng.integers(max(self.frames, 2 * window // 5), window + 1))
         first = int(rng.integers(window - self.frames + 1))
         watched = slice(first, first + self.frames)

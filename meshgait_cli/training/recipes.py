@@ -81,7 +81,7 @@ RECIPES = {
         late_from=0.85,
         # A sequence's energy picture costs an eighth of its five frames, so the branch that reads it
         # goes ahead alone, and the others learn to add to what it knows.
-        window=20,
+        window=24,
         energy_until=0.45,
         rate=2e-3,
         warmup=50,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from ..errors import MeshgaitError, SourceNotFound, UsageError
 from ..evaluation.protocols import read_partition
 from ..pipeline import Extractor, ExtractSettings
 from ..results.directory import Result, is_result
-from ..synth.corpus import Corpus, is_finished, make_benchmark, make_corpus
+from ..synth.corpus import POPULATION, Corpus, is_finished, make_benchmark, make_corpus
 from ..video.sources import VIDEO_SUFFIXES
 from .batches import Batches, Source
 from .distributed import Group
@@ -20,7 +21,7 @@ from .recipes import Recipe
 from .settings import TrainSettings
 from .walks import Mixed, Walk, WalkBatches, walks_of_results, walks_of_tree
 
-__all__ = ["BENCHMARK_SEED", "CORPUS_SEED", "SYNTHETIC", "benchmark_of", "source_of"]
+__all__ = ["BENCHMARK_SEED", "CORPUS_SEED", "SYNTHETIC", "benchmark_folder", "benchmark_of", "source_of"]
 
 CORPUS_SEED, BENCHMARK_SEED = 2, 1
 Made = Callable[[str, int, int], None]
@@ -52,24 +53,37 @@ def source_of(
     return Mixed(Batches(corpus, recipe.synthetic, *drawn), real), facts
 
 
+def benchmark_folder() -> Path:
+    """Where the held-out benchmark is kept."""
+    return cache_dir() / "synthetic" / f"benchmark-v{POPULATION}-seed{BENCHMARK_SEED}"
+
+
 def benchmark_of(settings: TrainSettings, recipe: Recipe, group: Group, made: Made | None) -> Corpus | None:
     """What a run that learns from synthetic walkers is measured on; made where it is missing."""
     if not settings.measure or not recipe.identities:
         return None
-    folder = settings.benchmark or cache_dir() / "synthetic" / f"benchmark-seed{BENCHMARK_SEED}"
+    folder = settings.benchmark or benchmark_folder()
     with _once(folder, group) as missing:
         if missing:
-            make_benchmark(folder, seed=BENCHMARK_SEED, progress=_telling(made, "held-out walkers"))
+            make_benchmark(
+                folder,
+                seed=BENCHMARK_SEED,
+                workers=os.cpu_count() or 1,
+                progress=_telling(made, "held-out walkers"),
+            )
     return Corpus.open(folder)
 
 
 def _corpus(settings: TrainSettings, recipe: Recipe, group: Group, made: Made | None) -> Corpus:
-    folder = settings.data or cache_dir() / "synthetic" / f"walkers-{recipe.identities}-seed{CORPUS_SEED}"
+    folder = (
+        settings.data
+        or cache_dir() / "synthetic" / f"walkers-v{POPULATION}-{recipe.identities}-seed{CORPUS_SEED}"
+    )
     with _once(folder, group) as missing:
         if missing:
             make_corpus(
-                folder, recipe.identities, seed=CORPUS_SEED, sequences=6, report=0,
-                progress=_telling(made, "training walkers"),
+                folder, recipe.identities, seed=CORPUS_SEED, sequences=6, frames=24,
+                workers=os.cpu_count() or 1, progress=_telling(made, "training walkers"),
             )  # fmt: skip
     return Corpus.open(folder)
 

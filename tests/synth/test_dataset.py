@@ -225,7 +225,7 @@ def test_the_size_is_told_beforehand_and_is_about_right(tmp_path):
 
 
 def test_arrays_are_the_corpus_byte_for_byte(tmp_path):
-    make_corpus(tmp_path / "corpus", 3, seed=3, sequences=2, frames=4, report=0)
+    make_corpus(tmp_path / "corpus", 3, seed=3, sequences=2, frames=4)
     done = make_dataset(tmp_path / "arrays", 3, ARRAYS)
     assert (done.made, done.sequences, done.silhouettes) == (3, 6, 24)
     for name in ("silhouettes.npy", "points.npy", "labels.npy"):

@@ -121,7 +121,7 @@ def test_results_without_a_walker_say_so():
 def test_a_mixture_has_truth_for_its_first_sequences_only(tmp_path):
     from meshgait_cli.synth.corpus import Corpus, make_corpus
 
-    make_corpus(tmp_path, 4, seed=2, sequences=2, frames=12, report=0)
+    make_corpus(tmp_path, 4, seed=2, sequences=2, frames=12)
     synthetic = Batches(Corpus.open(tmp_path), 4, 2, 4, seed=0, window=10)
     mixed = Mixed(synthetic, WalkBatches([_walk(n, 0, 0, 1) for n in range(4)], 2, 2, 4, seed=0, window=10))
     for step in range(5):
