@@ -15,21 +15,17 @@ from ..records import SilhouetteSequence
 from ..results.directory import Result
 from .calibration import Calibration, filler, fit, pairs_of, shipped
 from .decide import Answer, Probe, decide
-from .folder import index_folder
+from .known import check_question, open_known
 from .normalise import cohort_of
 from .search import Gallery
 from .sets import check_method
-from .store import Store, is_store
+from .store import Store
 from .walkers import Walker, kind_of, walkers_in
 
 if TYPE_CHECKING:
     from ..pipeline import Extractor, Progress
 
-__all__ = ["Identification", "Refused", "calibrate", "identify"]
-
-_WHOLE = 20_000  # sequences up to which a gallery is compared as a whole, in memory
-_NEAREST = 200  # sequences of a larger one whose people are compared
-_SAMPLE = 200  # and people of it who make the cohort
+__all__ = ["Identification", "Refused", "calibrate", "identify", "probes_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,32 +83,21 @@ def identify(
     as `index_folder` has it. Raises UsageError for an option out of range, NoWalkerError when nobody in the
     query is usable, GalleryError when the gallery is empty, damaged or of another model.
     """
-    check_method(sets)
-    if not 0 < far < 1:
-        raise UsageError(f"a false-accept rate lies between 0 and 1, not at {far:g}")
+    check_question(far, sets)
     if normalise not in (None, "camera"):
         raise UsageError(f"unknown normalisation {normalise!r}: use camera")
-    notes: list[str] = []
-    store = Store(gallery) if is_store(gallery) else None
-    known: Gallery | None = None
-    if store is None:
-        indexed = index_folder(gallery, extractor, progress=progress, announce=announce)
-        known, people = indexed.gallery, len(indexed.gallery.identities)
-        notes += indexed.notes
-    else:
-        people = len(store.people())
-        if not people:
-            raise GalleryError(f"the gallery {gallery} is empty: `meshgait gallery enroll` puts people in")
-        if kind_of(query) != "embeddings":
-            store.require_model(extractor.embedder.model_id)
+    opened = open_known(gallery, extractor, progress=progress, announce=announce)
+    store, people = opened.store, opened.people
+    if store is not None and kind_of(query) != "embeddings":
+        store.require_model(extractor.embedder.model_id)
     walkers = walkers_in(query, extractor, out, progress)
-    if known is None:
-        assert store is not None
-        known = _relevant(store, walkers)
-    calibration = _calibration(store, known.model_id)
-    notes += _remarks(calibration, known, people, far, sets, normalise)
+    known = opened.near([walker.embedding for walker in walkers])
+    calibration = opened.calibration(known.model_id)
+    notes = [*opened.notes, *opened.remarks(calibration, far, sets)]
+    if normalise == "camera" and calibration is not None:
+        notes.append(_camera_remark(known))
     answers = decide(
-        known, _probes(walkers, extractor), calibration, filler(known.model_id, known.values.shape[1:]),
+        known, probes_of(walkers, extractor), calibration, filler(known.model_id, known.values.shape[1:]),
         people=people, far=far, sets=sets, camera=normalise == "camera", top_k=top_k,
     )  # fmt: skip
     if store is not None:
@@ -131,50 +116,17 @@ def identify(
     )
 
 
-def _relevant(store: Store, walkers: Sequence[Walker]) -> Gallery:
-    """Everybody; of a very large gallery the people nearest to the walkers, and a sample for the cohort."""
-    for walker in walkers:
-        store.require_model(walker.embedding.model_id)
-    if len(store) <= _WHOLE:
-        return Gallery(tuple(store.sequences()))
-    near = store.nearest(np.stack([walker.embedding.values for walker in walkers]), _NEAREST)
-    names = list(store.people())
-    sample = {names[i] for i in np.linspace(0, len(names) - 1, _SAMPLE).round().astype(int)}
-    return Gallery(tuple(store.sequences(sample | {name for found in near for _, _, name in found})))
+def _camera_remark(known: Gallery) -> str:
+    cameras = sorted({one.camera for one in known.sequences})
+    said = ", ".join(camera or "unnamed" for camera in cameras)
+    return (
+        f"each camera's mean is subtracted (the query's; the gallery's: {said}), for which probabilities "
+        "were not calibrated"
+    )
 
 
-def _calibration(store: Store | None, model_id: str) -> Calibration | None:
-    own = None if store is None else Calibration.read(store.folder)
-    return own if own is not None and own.model_id == model_id else shipped(model_id)
-
-
-def _remarks(
-    calibration: Calibration | None, known: Gallery, people: int, far: float, sets: str, normalise: str | None
-) -> list[str]:
-    """What limits the answer, in words."""
-    if calibration is None:
-        return []
-    found = []
-    if calibration.origin == "synthetic":
-        found.append("probabilities come from synthetic walkers; `meshgait gallery calibrate` fits your own")
-    if not calibration.resolves(far, people):
-        found.append(
-            f"a false-accept rate of {far:g} among {people} people is finer than the {calibration.impostor} "
-            "pairs that it was calibrated on can tell: its threshold is an estimate"
-        )
-    if calibration.sets != sets:
-        found.append(f"calibrated for --sets {calibration.sets}, not {sets}: probabilities are rough")
-    if normalise == "camera":
-        cameras = sorted({one.camera for one in known.sequences})
-        said = ", ".join(camera or "unnamed" for camera in cameras)
-        found.append(
-            f"each camera's mean is subtracted (the query's; the gallery's: {said}), for which probabilities "
-            "were not calibrated"
-        )
-    return found
-
-
-def _probes(walkers: Sequence[Walker], extractor: Extractor) -> list[Probe]:
+def probes_of(walkers: Sequence[Walker], extractor: Extractor) -> list[Probe]:
+    """What is decided about: each walk, and where it is long enough its two halves."""
     long = [
         number
         for number, walker in enumerate(walkers)

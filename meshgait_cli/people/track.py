@@ -37,8 +37,8 @@ class PersonTracker:
             track_high_thresh=0.3,
             track_low_thresh=0.1,
             new_track_thresh=_SURE_BOX,
-            track_buffer=max(3, round(fps)),
-            match_thresh=0.8 if fps >= 12 else 0.9,  # at few frames a second boxes overlap less
+            track_buffer=_patience(fps),
+            match_thresh=_match_threshold(fps),
             fuse_score=True,
             gmc_method="sparseOptFlow",
             proximity_thresh=0.5,
@@ -48,6 +48,11 @@ class PersonTracker:
         )
         self._moving = method == "botsort"
         self._tracker: Any = (BOTSORT if self._moving else BYTETracker)(settings)
+
+    def keep_pace(self, fps: float) -> None:
+        """From now on frames come at another rate: a camera is watched as fast as the machine can."""
+        self._tracker.max_frames_lost = _patience(fps)
+        self._tracker.args.match_thresh = _match_threshold(fps)
 
     def update(self, frame: Frame, detections: Sequence[Detection]) -> list[tuple[int, Detection]]:
         """(tracklet number, detection) of all who are followed here. Call it for every frame."""
@@ -59,6 +64,16 @@ class PersonTracker:
         tracks = self._tracker.update(boxes, picture)
         # The detector's box, not the filter's: the segmenter needs where the person is.
         return [(int(row[4]), detections[int(row[7])]) for row in tracks]
+
+
+def _patience(fps: float) -> int:
+    """Frames for which a lost person is waited for: a second."""
+    return max(3, round(fps))
+
+
+def _match_threshold(fps: float) -> float:
+    """At few frames a second boxes overlap less."""
+    return 0.8 if fps >= 12 else 0.9
 
 
 def appearance(image: NDArray[np.uint8], person: Detection) -> NDArray[np.float32]:

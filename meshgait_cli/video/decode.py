@@ -24,6 +24,7 @@ from .sources import VideoSource, expand
 __all__ = ["DecodeDamage", "VideoInfo", "VideoReader", "open_video"]
 
 _STREAM_TIMEOUT_S = (10.0, 10.0)  # to connect, to the next packet
+_UNTIMED = ("mpjpeg", "mjpeg", "jpeg_pipe", "h264", "hevc")
 _GIVE_UP = 500  # packets in a row that cannot be decoded: the rest is no video
 
 
@@ -141,6 +142,18 @@ class VideoReader:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def recorded_s(self) -> float | None:
+        """How long it is, where it is a recording (a file, also one behind an address); None for what is
+        live."""
+        length = self._container.duration
+        return self.info.duration_s or (length / 1_000_000 if length and length > 0 else None)
+
+    @property
+    def timed(self) -> bool:
+        """Whether its frames carry times. JPEGs one after the other do not: FFmpeg calls them 25 a second."""
+        return self._container.format.name not in _UNTIMED
 
     def close(self) -> None:
         self._container.close()

@@ -1,0 +1,113 @@
+"""An opened gallery, whichever kind it is: whom it holds, and what its distances are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import GalleryError, UsageError
+from ..records import GaitEmbedding
+from .calibration import Calibration, shipped
+from .folder import index_folder
+from .search import Gallery
+from .sets import check_method
+from .store import Store, is_store
+
+if TYPE_CHECKING:
+    from ..pipeline import Extractor, Progress
+
+__all__ = ["Known", "check_question", "open_known"]
+
+_WHOLE = 20_000  # sequences up to which a gallery is compared as a whole, in memory
+_NEAREST = 200  # sequences of a larger one whose people are compared
+_SAMPLE = 200  # and people of it who make the cohort
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """people: how many are known. store: where it is one; else folder: the indexed folder's gallery."""
+
+    people: int
+    store: Store | None
+    folder: Gallery | None
+    notes: tuple[str, ...] = ()
+
+    def near(self, embeddings: Sequence[GaitEmbedding]) -> Gallery:
+        """Everybody; of a very large store the people nearest to these walkers, and a sample for the cohort.
+
+        Raises GalleryError for embeddings of another model.
+        """
+        if self.folder is not None:
+            return self.folder
+        assert self.store is not None
+        for embedding in embeddings:
+            self.store.require_model(embedding.model_id)
+        if len(self.store) <= _WHOLE:
+            return self._whole
+        near = self.store.nearest(np.stack([each.values for each in embeddings]), _NEAREST)
+        names = list(self.store.people())
+        sample = {names[i] for i in np.linspace(0, len(names) - 1, _SAMPLE).round().astype(int)}
+        return Gallery(tuple(self.store.sequences(sample | {name for found in near for _, _, name in found})))
+
+    @cached_property
+    def _whole(self) -> Gallery:
+        assert self.store is not None
+        return Gallery(tuple(self.store.sequences()))
+
+    def calibration(self, model_id: str) -> Calibration | None:
+        """The gallery's own, else the one that is shipped for the model, if any."""
+        own = None if self.store is None else Calibration.read(self.store.folder)
+        return own if own is not None and own.model_id == model_id else shipped(model_id)
+
+    def remarks(self, calibration: Calibration | None, far: float, sets: str) -> list[str]:
+        """What limits an answer, in words."""
+        if calibration is None:
+            return []
+        found = []
+        if calibration.origin == "synthetic":
+            found.append(
+                "probabilities come from synthetic walkers; `meshgait gallery calibrate` fits your own"
+            )
+        if not calibration.resolves(far, self.people):
+            found.append(
+                f"a false-accept rate of {far:g} among {self.people} people is finer than the "
+                f"{calibration.impostor} pairs that it was calibrated on can tell: its threshold is an "
+                "estimate"
+            )
+        if calibration.sets != sets:
+            found.append(f"calibrated for --sets {calibration.sets}, not {sets}: probabilities are rough")
+        return found
+
+
+def open_known(
+    gallery: Path,
+    extractor: Extractor,
+    *,
+    progress: Progress | None = None,
+    announce: Callable[[str, int, int], None] | None = None,
+) -> Known:
+    """Open a gallery, or index a folder of known people.
+
+    announce: as `index_folder` has it. Raises SourceNotFound where there is none, GalleryError when it is
+    empty, damaged or of another model.
+    """
+    if not is_store(gallery):
+        indexed = index_folder(gallery, extractor, progress=progress, announce=announce)
+        return Known(len(indexed.gallery.identities), None, indexed.gallery, indexed.notes)
+    store = Store(gallery)
+    people = len(store.people())
+    if not people:
+        raise GalleryError(f"the gallery {gallery} is empty: `meshgait gallery enroll` puts people in")
+    return Known(people, store, None)
+
+
+def check_question(far: float, sets: str) -> None:
+    """Raises UsageError for an option of the question that is out of range."""
+    check_method(sets)
+    if not 0 < far < 1:
+        raise UsageError(f"a false-accept rate lies between 0 and 1, not at {far:g}")
