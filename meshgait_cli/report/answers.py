@@ -72,6 +72,9 @@ class CandidateView:
 
 @dataclass(frozen=True, slots=True)
 class AnswerView:
+    """number: from 1, of the walker and the answer."""
+
+    number: int
     anchor: str
     label: str
     person: Person
@@ -117,6 +120,7 @@ class _Maker:
         ]
         kind = {ACCEPTED: "accepted", UNKNOWN: "unknown"}.get(answer.decision, "unclear")
         return AnswerView(
+            number=number + 1,
             anchor=f"answer-{number + 1}",
             label=plain(answer.label),
             person=person,

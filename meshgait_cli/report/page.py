@@ -6,13 +6,16 @@ import base64
 import hashlib
 from dataclasses import dataclass, field
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .answers import AnswerView
 from .people import Person
 from .timeline import Timeline
 
-__all__ = ["Page", "render"]
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+__all__ = ["Page", "asset", "environment", "render"]
 
 _SCRIPTS = ("walks.js", "viewer.js")
 
@@ -49,18 +52,14 @@ class Page:
 def render(page: Page) -> str:
     """HTML. Every text of the page is escaped; the policy in its head lets nothing load or run but what the
     page itself holds."""
-    from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
-    styles, script = _text("page.css"), "".join(_text(name) for name in _SCRIPTS)
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    styles, script = asset("page.css"), "".join(asset(name) for name in _SCRIPTS)
     policy = (
         f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(styles)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
-    return environment.from_string(_text("page.html.j2")).render(
+    return environment().get_template("page.html.j2").render(
         page=page,
         policy=policy,
         styles=Markup(styles),  # ours, and its digest is in the policy
@@ -69,7 +68,22 @@ def render(page: Page) -> str:
     )
 
 
-def _text(name: str) -> str:
+def environment(*packages: str) -> Environment:
+    """Templates: those in the folder `page` of each of `packages`, then the report's own. Whatever they are
+    given is escaped."""
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+    return Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=ChoiceLoader([PackageLoader(name, "page") for name in (*packages, str(__package__))]),
+    )
+
+
+def asset(name: str) -> str:
+    """The text of a style sheet or script of the page."""
     return files(__package__).joinpath("page", name).read_text(encoding="utf-8")
 
 

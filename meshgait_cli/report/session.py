@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..pipeline import Extractor, Progress
     from ..render.session import RenderSettings
 
-__all__ = ["MOST_BODIES", "MOST_PEOPLE", "page_for", "write_report"]
+__all__ = ["MOST_BODIES", "MOST_PEOPLE", "page_for", "page_of", "write_report"]
 
 MOST_PEOPLE = 60  # who are shown with pictures; about 60 kB each
 MOST_BODIES = 8  # the best seen
@@ -55,21 +55,27 @@ def write_report(
     SilhouetteError or BodyError when something that it shows is damaged.
     """
     path = page_for(Path(path))
-    walks = Walks()
-    page = (
-        _of_answer(source, gallery, walks)
-        if isinstance(source, Identification)
-        else _of_result(source, walks)
-    )
+    page = page_of(source, gallery)
     if extractor is not None:
         _add_bodies(page, extractor, settings, progress)
-    page.walks = walks.data
     page.made = f"{datetime.now().astimezone():%d %B %Y, %H:%M} by meshgait {__version__}"
     html = render(page)
     with aside(path) as temporary:
         temporary.touch(mode=0o600)
         temporary.write_text(html, encoding="utf-8")
     return path
+
+
+def page_of(source: Result | Identification, gallery: Path | None = None) -> Page:
+    """What stands on the page of a result or an answer, without bodies. Errors as `write_report` has them."""
+    walks = Walks()
+    page = (
+        _of_answer(source, gallery, walks)
+        if isinstance(source, Identification)
+        else _of_result(source, walks)
+    )
+    page.walks = walks.data
+    return page
 
 
 def _of_result(result: Result, walks: Walks) -> Page:
