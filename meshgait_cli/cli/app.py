@@ -7,7 +7,20 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from . import demo, embed, evaluate, export, extract, gallery, match, render_mesh, synth, train, weights
+from . import (
+    demo,
+    embed,
+    evaluate,
+    export,
+    extract,
+    gallery,
+    match,
+    render_mesh,
+    synth,
+    train,
+    watch,
+    weights,
+)
 
 __all__ = ["app"]
 
@@ -42,6 +55,7 @@ app.command("extract")(extract.extract)
 app.command("embed")(embed.embed)
 app.command("evaluate")(evaluate.evaluate)
 app.command("match")(match.match)
+app.command("watch")(watch.watch)
 app.command("render-mesh")(render_mesh.render_mesh)
 app.command("synth")(synth.synth)
 app.command("train")(train.train)

@@ -29,14 +29,7 @@ def extract(
     model: options.Model = None,
     effort: options.Effort = "balanced",
     detector: options.Detector = "yolo11n-pose",
-    detector_px: Annotated[
-        int | None,
-        typer.Option(
-            help="Input size of the detector.",
-            show_default="as large as the smallest person needs",
-            rich_help_panel="How people are found",
-        ),
-    ] = None,
+    detector_px: options.DetectorPx = None,
     tracker: options.Tracker = "bytetrack",
     sam: options.Segmenter = "mobile",
     sam_checkpoint: options.SamCheckpoint = None,

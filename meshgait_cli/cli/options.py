@@ -11,6 +11,7 @@ __all__ = [
     "Backend",
     "CropPx",
     "Detector",
+    "DetectorPx",
     "Device",
     "Effort",
     "Json",
@@ -58,6 +59,15 @@ Backend = Annotated[
 Detector = Annotated[
     str,
     typer.Option("--detector", help="YOLO checkpoint: a name or a file.", rich_help_panel=_SEEING),
+]
+DetectorPx = Annotated[
+    int | None,
+    typer.Option(
+        "--detector-px",
+        help="Input size of the detector.",
+        show_default="as large as the smallest person needs",
+        rich_help_panel=_SEEING,
+    ),
 ]
 Tracker = Annotated[str, typer.Option("--tracker", help="bytetrack or botsort.", rich_help_panel=_SEEING)]
 Segmenter = Annotated[
