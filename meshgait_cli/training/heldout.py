@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..network.meshgait import MeshGait
 from ..synth.corpus import PROBES, Corpus
-from .losses import body_loss
+from .losses import body_loss, nearer_body
 
 __all__ = ["body_error", "embed_all", "energy_images", "rank_one"]
 
@@ -67,7 +67,8 @@ def body_error(model: MeshGait, corpus: Corpus, sequences: int = 100) -> dict[st
         frames = torch.from_numpy(np.array(corpus.silhouettes[row, ::5])).float()[None] / 255
         truth = torch.from_numpy(np.array(corpus.points[row, ::5], np.float32))
         found = model.reconstruct(frames)
-        error = body_loss(torch.cat([found.joints, found.markers], dim=1), truth)
+        points = torch.cat([found.joints, found.markers], dim=1)
+        error = body_loss(points, nearer_body(points, truth))
         joints.append(float(error[0]))
         markers.append(float(error[1]))
     return {"joints": round(float(np.mean(joints)), 4), "markers": round(float(np.mean(markers)), 4)}

@@ -17,7 +17,9 @@ __all__ = [
     "contrast_loss",
     "cross_entropy",
     "known_pairs",
+    "mesh_loss",
     "mirrored_points",
+    "nearer_body",
     "part_distances",
     "reflected_points",
     "triplet_loss",
@@ -99,25 +101,42 @@ def reflected_points(points: Tensor) -> Tensor:
     return points[..., list(MIRROR), :] * points.new_tensor([1.0, 1.0, -1.0])
 
 
-def body_loss(predicted: Tensor, truth: Tensor, either: bool = True) -> tuple[Tensor, Tensor]:
+def nearer_body(predicted: Tensor, truth: Tensor) -> Tensor:
+    """N×88×3: frame by frame the truth or its reflection, whichever the prediction is nearer to.
+
+    To insist on one of two bodies with the same outline teaches the average of both, a body with its legs
+    together.
+    """
+    reflected = reflected_points(truth)
+    with torch.no_grad():
+        straight, other = (sum(_point_errors(predicted, each)) for each in (truth, reflected))
+        swap = other < straight
+    return torch.where(swap[:, None, None], reflected, truth)
+
+
+def body_loss(predicted: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
     """L1 of the joints and of the markers, in silhouette units: two scalars.
 
-    predicted, truth: N×88×3. Points that lie outside the silhouette (cut off) are not asked for. either:
-    count against the truth or its reflection, whichever is nearer in a frame; to insist on one teaches the
-    average of both, a body with its legs together.
+    predicted, truth: N×88×3. Points that lie outside the silhouette (cut off) are not asked for.
     """
-
-    def errors(target: Tensor) -> tuple[Tensor, Tensor]:
-        seen = ((target.abs() <= 0.5).all(-1)).float()
-        off = (predicted.float() - target).abs().mean(-1) * seen
-        joints, markers = off[:, :24], off[:, 24:]
-        weight = seen.sum(1).clamp(min=1) / seen.shape[1]
-        return joints.mean(1) / weight, markers.mean(1) / weight
-
-    joints, markers = errors(truth)
-    if either:
-        other_joints, other_markers = errors(reflected_points(truth))
-        swap = (other_joints + other_markers) < (joints + markers)
-        joints = torch.where(swap, other_joints, joints)
-        markers = torch.where(swap, other_markers, markers)
+    joints, markers = _point_errors(predicted, truth)
     return joints.mean(), markers.mean()
+
+
+def mesh_loss(vertices: Tensor, truth: Tensor, markers_to_mesh: Tensor) -> Tensor:
+    """L1 of N×V×3 vertices, in silhouette units, against the mesh that the true markers decode to.
+
+    truth: N×88×3. markers_to_mesh: 64×V. Frames with a point outside the silhouette are left out.
+    """
+    whole = (truth.abs() <= 0.5).all(-1).all(-1).float()
+    mesh = torch.einsum("nmc,mv->nvc", truth[:, 24:], markers_to_mesh)
+    off = (vertices.float() - mesh).abs().mean((1, 2))
+    return (off * whole).sum() / whole.sum().clamp(min=1)
+
+
+def _point_errors(predicted: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """N mean distances of the joints and of the markers that can be seen."""
+    seen = ((target.abs() <= 0.5).all(-1)).float()
+    off = (predicted.float() - target).abs().mean(-1) * seen
+    weight = seen.sum(1).clamp(min=1) / seen.shape[1]
+    return off[:, :24].mean(1) / weight, off[:, 24:].mean(1) / weight

@@ -5,11 +5,21 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ..network.decode import Reconstruction
 from ..network.heads import CE_SCALE
 from ..network.meshgait import MeshGait
 from .batches import Batch
 from .distributed import Group
-from .losses import body_loss, contrast_loss, cross_entropy, known_pairs, part_distances, triplet_loss
+from .losses import (
+    body_loss,
+    contrast_loss,
+    cross_entropy,
+    known_pairs,
+    mesh_loss,
+    nearer_body,
+    part_distances,
+    triplet_loss,
+)
 from .recipes import Recipe
 
 __all__ = ["step_losses"]
@@ -39,7 +49,7 @@ def step_losses(
         watched = slice(0, 0)
     count = watched.stop - watched.start
     told = len(batch.points)  # sequences whose truth is known
-    body = told * count > 0 and model.decoder is not None and (recipe.joints > 0 or recipe.markers > 0)
+    body = told * count > 0 and model.decoder is not None and recipe.rebuilds
     chosen: bool | Tensor = False
     if body:
         draw = torch.Generator().manual_seed(step)
@@ -74,9 +84,7 @@ def step_losses(
         guess = teller(features[own].flatten(1) * embedding.shape[2] ** 0.5)
         losses["traits"] = recipe.traits * nn.functional.smooth_l1_loss(guess, batch.traits.to(device))
     if body and out.reconstruction is not None:
-        found = torch.cat([out.reconstruction.joints, out.reconstruction.markers], dim=1)
-        joints, markers = body_loss(found, batch.points.to(device).flatten(0, 1)[chosen])
-        losses["joints"], losses["markers"] = recipe.joints * joints, recipe.markers * markers
+        losses |= _body(model, out.reconstruction, batch.points.to(device).flatten(0, 1)[chosen], recipe)
     return losses
 
 
@@ -89,6 +97,16 @@ def _rebuilding(
     chosen = torch.randperm(len(frames), generator=draw)[: recipe.body_frames]
     with torch.autocast(device.type, torch.bfloat16, enabled=recipe.bf16):
         body = model.reconstruct(frames[chosen][None].to(device))
-    found = torch.cat([body.joints, body.markers], dim=1)
-    joints, markers = body_loss(found, batch.points.flatten(0, 1)[chosen].to(device))
-    return {"joints": recipe.joints * joints, "markers": recipe.markers * markers}
+    return _body(model, body, batch.points.flatten(0, 1)[chosen].to(device), recipe)
+
+
+def _body(model: MeshGait, found: Reconstruction, truth: Tensor, recipe: Recipe) -> dict[str, Tensor]:
+    points = torch.cat([found.joints, found.markers], dim=1)
+    truth = nearer_body(points, truth)
+    joints, markers = body_loss(points, truth)
+    losses = {"joints": recipe.joints * joints, "markers": recipe.markers * markers}
+    if recipe.mesh:
+        assert model.decoder is not None
+        assert model.decoder.base is not None
+        losses["mesh"] = recipe.mesh * mesh_loss(found.vertices, truth, model.decoder.base)
+    return losses

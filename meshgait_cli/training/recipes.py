@@ -16,8 +16,8 @@ class Recipe:
     """variant: of network.variants. people×each×frames: the batch. rate: peak learning rate. warmup: steps
     to reach it. decay: weight decay. ema: decay of the averaged weights, which are what is kept.
 
-    contrast_parts, contrast, triplet, classes, traits, joints, markers: weights of the losses; 0 leaves one
-    out. late_frames: frames a sequence from the share late_from of the time on, and so many fewer people.
+    contrast_parts, contrast, triplet, classes, traits, joints, markers, mesh: weights of the losses; 0 leaves
+    one out. late_frames: frames a sequence from the share late_from of the time on, and so many fewer people.
     classes_from: share of the time after which cross-entropy sets in. temperature, margin: of contrast and
     triplet, in units of a feature's spread. decoded: frames a batch whose body is reconstructed.
     clip: of the gradient's norm. bf16: mixed precision. minutes, steps: how long, where the command does not
@@ -57,6 +57,7 @@ class Recipe:
     minutes: float
     steps: int
     identities: int
+    mesh: float = 0.0
     body_until: float = 0.0
     body_frames: int = 96
     synthetic: int = 0
@@ -64,6 +65,11 @@ class Recipe:
     milestones: tuple[float, ...] = ()
     augment: float = 0.0
     faults: float = 0.0
+
+    @property
+    def rebuilds(self) -> bool:
+        """Whether bodies are reconstructed in training."""
+        return max(self.joints, self.markers, self.mesh) > 0
 
 
 RECIPES = {
@@ -118,11 +124,14 @@ RECIPES["meshgait-b"] = replace(
     warmup=500,
     ema=0.999,
     classes=0.5,  # in a long run every class is seen often
+    mesh=10.0,
     minutes=0.0,
     steps=30_000,
     identities=20_000,
 )
-RECIPES["deepgaitv2"] = replace(RECIPES["meshgait-b"], variant="deepgaitv2", joints=0.0, markers=0.0)
+RECIPES["deepgaitv2"] = replace(
+    RECIPES["meshgait-b"], variant="deepgaitv2", joints=0.0, markers=0.0, mesh=0.0
+)
 RECIPES["meshgait-w48"] = replace(RECIPES["meshgait-b"], variant="meshgait-w48", rate=5e-4, steps=60_000)
 
 # Real data with names, in OpenGait's layout, as its makers train DeepGaitV2 (arXiv 2303.03301; Gait3D's

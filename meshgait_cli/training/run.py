@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..body import open_body
 from ..errors import MeshgaitError
 from ..network.meshgait import MeshGait, ModelConfig
 from ..synth.corpus import Corpus
@@ -26,8 +27,9 @@ __all__ = ["averaged", "build", "fold_norm", "measure", "train"]
 def build(config: ModelConfig, recipe: Recipe, classes: int, seed: int) -> MeshGait:
     """A fresh network for training; its decoder gives joints and markers."""
     torch.manual_seed(seed)
-    body = config.fusion != "silhouette" and (recipe.joints > 0 or recipe.markers > 0)
-    model = MeshGait(config, classes=classes if recipe.classes else 1, with_decoder=body)
+    body = config.fusion not in ("silhouette", "energy") and recipe.rebuilds
+    mesh = torch.from_numpy(open_body.marker_decoder()) if recipe.mesh and body else None
+    model = MeshGait(config, classes=classes if recipe.classes else 1, with_decoder=body, marker_decoder=mesh)
     if model.energy_branch is not None and recipe.energy_until > 0:
         # What the other branches say is nothing yet: let them in without a jolt when their time comes.
         with torch.no_grad():

@@ -13,7 +13,9 @@ from meshgait_cli.training.losses import (
     body_loss,
     contrast_loss,
     cross_entropy,
+    mesh_loss,
     mirrored_points,
+    nearer_body,
     part_distances,
     reflected_points,
     triplet_loss,
@@ -89,13 +91,40 @@ def test_the_markers_mirror_is_the_bodys():
     torch.testing.assert_close(mirrored_points(points)[24:], rest, atol=0.01, rtol=0)
 
 
-def test_body_loss_takes_either_body_of_one_outline_but_no_mixture():
+def test_the_nearer_body_is_one_of_the_two_with_the_same_outline():
     truth = torch.rand(3, 88, 3) * 0.8 - 0.4
     for same in (truth, reflected_points(truth)):
-        assert sum(body_loss(same, truth)).item() == pytest.approx(0.0, abs=1e-6)
-    assert body_loss(reflected_points(truth), truth, either=False)[0].item() > 0.05
-    mixture = (truth + reflected_points(truth)) / 2
-    assert body_loss(mixture, truth)[0].item() > 0.05
+        torch.testing.assert_close(nearer_body(same, truth), same)
+        assert sum(body_loss(same, nearer_body(same, truth))).item() == pytest.approx(0.0, abs=1e-6)
+    assert body_loss(reflected_points(truth), truth)[0].item() > 0.05
+    mixture = (truth + reflected_points(truth)) / 2  # is neither
+    assert body_loss(mixture, nearer_body(mixture, truth))[0].item() > 0.05
+
+
+def test_the_mesh_loss_is_nought_at_the_truth_and_reaches_the_volumes():
+    from meshgait_cli.body import open_body
+    from meshgait_cli.network.decode import BodyDecoder
+
+    matrix = torch.from_numpy(open_body.marker_decoder())
+    truth = torch.rand(2, 88, 3) * 0.8 - 0.4
+    mesh = torch.einsum("nmc,mv->nvc", truth[:, 24:], matrix)
+    assert mesh_loss(mesh, truth, matrix).item() == pytest.approx(0.0, abs=1e-6)
+    assert mesh_loss(mesh + 0.1, truth, matrix).item() == pytest.approx(0.1, abs=1e-4)
+    for detached in (False, True):
+        volumes = torch.randn(2, 88, 8, 8, 8, requires_grad=True)
+        found = BodyDecoder(matrix, detach_before_mesh=detached)(volumes)
+        loss = mesh_loss(found.vertices, truth, matrix)
+        reached = loss.requires_grad and torch.autograd.grad(loss, volumes)[0].abs().sum() > 0
+        assert bool(reached) == (not detached)
+
+
+def test_a_frame_that_is_cut_off_does_not_count_in_the_mesh_loss():
+    matrix = torch.ones(64, 10) / 64
+    truth = torch.zeros(2, 88, 3)
+    truth[1, 7] = 0.9
+    vertices = torch.zeros(2, 10, 3)
+    vertices[1] = 5.0
+    assert mesh_loss(vertices, truth, matrix).item() == 0.0
 
 
 def test_points_outside_the_silhouette_are_not_asked_for():
@@ -103,4 +132,4 @@ def test_points_outside_the_silhouette_are_not_asked_for():
     truth[0, 7] = 0.9  # a foot below the cut
     found = truth.clone()
     found[0, 7] = 0.5
-    assert body_loss(found, truth, either=False)[0].item() == 0.0
+    assert body_loss(found, truth)[0].item() == 0.0

@@ -218,12 +218,12 @@ def test_the_energy_branch_goes_ahead_alone(corpus, tmp_path):
 
 @pytest.mark.slow
 def test_the_body_is_learned_alone_for_a_while(corpus, tmp_path):
-    recipe = replace(RECIPE, body_until=0.5, body_frames=8, joints=10.0, markers=10.0)
+    recipe = replace(RECIPE, body_until=0.5, body_frames=8, joints=10.0, markers=10.0, mesh=5.0)
     batches = Batches(corpus, 4, 3, 4, seed=0)
     run = Run(build(VARIANTS["meshgait-s"], recipe, batches.classes, seed=0), batches, recipe, tmp_path)
     before = {key: value.clone() for key, value in run.model.state_dict().items()}
     losses = run.advance(0.1)
-    assert set(losses) == {"loss", "rate", "joints", "markers"}
+    assert set(losses) == {"loss", "rate", "joints", "markers", "mesh"}
     after = run.model.state_dict()
     moved = {key.split(".")[0] for key in after if not torch.equal(after[key], before[key])}
     assert moved == {"heatmaps"}
