@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from . import options
+from .browse import browse
 from .console import err, out, print_json, showing, warn_untrained
 
 __all__ = ["app"]
@@ -275,6 +276,9 @@ def stats(gallery: Folder, json: options.Json = False) -> None:
         return
     rows = [(name.replace("_", " "), "–" if value is None else str(value)) for name, value in found.items()]
     _print_table(("", ""), rows)
+
+
+app.command("browse")(browse)
 
 
 def _announce(name: str, number: int, count: int) -> None:

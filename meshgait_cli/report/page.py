@@ -59,12 +59,16 @@ def render(page: Page) -> str:
         f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(styles)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
-    return environment().get_template("page.html.j2").render(
-        page=page,
-        policy=policy,
-        styles=Markup(styles),  # ours, and its digest is in the policy
-        script=Markup(script),
-        data={"walks": page.walks, "bodies": page.bodies},
+    return (
+        environment()
+        .get_template("page.html.j2")
+        .render(
+            page=page,
+            policy=policy,
+            styles=Markup(styles),  # ours, and its digest is in the policy
+            script=Markup(script),
+            data={"walks": page.walks, "bodies": page.bodies},
+        )
     )
 
 

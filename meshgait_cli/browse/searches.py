@@ -1,0 +1,217 @@
+"""Questions that are answered in the background, one after the other, and what became of them.
+
+A video lies in a private folder inside the gallery while its question is answered, and not longer. The answer
+(pictures, embeddings, silhouettes) stays in memory until it is put away, or the application ends.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Event, Thread
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from ..errors import GalleryError, MeshgaitError
+from ..gallery.private import swept, workplace
+from ..gallery.store import Store
+from ..report.people import plain
+from ..report.session import page_of
+
+if TYPE_CHECKING:
+    from ..gallery.decide import Answer
+    from ..gallery.identify import Identification
+    from ..gallery.walkers import Walker
+    from ..pipeline import Progress, Step
+    from ..report.page import Page
+
+    Ask = Callable[[Path, Path, Progress], Identification]
+
+__all__ = ["Search", "Searches", "Verdict"]
+
+MOST = 20  # answers that are kept
+_VIDEO = "video"  # what an uploaded file is called on the disk: the browser's name for it is never a path
+_STAGES = {
+    "frames": "looking at the frames",
+    "link": "following people through gaps",
+    "people": "judging and embedding",
+}
+
+
+class _Cancelled(BaseException):
+    """Not an Exception: nothing on the way up may take it for a fault and carry on."""
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What the user said about one walker. identity: enrolled as. rejected: ranks of candidates."""
+
+    identity: str | None = None
+    rejected: set[int] = field(default_factory=set)
+
+
+@dataclass(slots=True, eq=False)
+class Search:
+    """One question. name: the browser's name for the file. state: waiting, running, done, failed, cancelled.
+    page, walkers, answers: once it is done; error: in words, once it failed."""
+
+    name: str
+    folder: Path
+    id: str = field(default_factory=lambda: secrets.token_hex(8))
+    digest: str = ""
+    state: str = "waiting"
+    step: Step | None = None
+    page: Page | None = None
+    walkers: tuple[Walker, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    error: str = ""
+    verdicts: dict[int, Verdict] = field(default_factory=dict)
+    cancelled: Event = field(default_factory=Event)
+    began: float = 0.0
+    stack: ExitStack = field(default_factory=ExitStack)
+
+    @property
+    def video(self) -> Path:
+        return self.folder / _VIDEO
+
+    @property
+    def over(self) -> bool:
+        return self.state in ("done", "failed", "cancelled")
+
+    def verdict(self, number: int) -> Verdict:
+        return self.verdicts.setdefault(number, Verdict())
+
+    def progress(self) -> dict[str, object]:
+        """For the page: state, a sentence, and done of total where that is known."""
+        step = self.step
+        said = {
+            "waiting": "waiting for another search",
+            "running": "loading the models",
+            "done": "done",
+            "failed": self.error,
+            "cancelled": "stopped",
+        }[self.state]
+        if self.state != "running" or step is None:
+            return {"state": self.state, "said": said, "done": 0, "total": None}
+        said = _STAGES.get(step.stage, step.stage)
+        if step.total:
+            said += f": {step.done} of {step.total}"
+        if step.stage == "frames":
+            said += f", {step.people} in view"
+            share = step.done / step.total if step.total else 0.0
+            if share > 0.1:
+                said += f", about {(monotonic() - self.began) * (1 / share - 1):.0f} s left"
+        return {"state": self.state, "said": said, "done": step.done, "total": step.total}
+
+
+class Searches:
+    """All questions of one run. ask(video, folder, progress) answers one, extracting below `folder`."""
+
+    def __init__(self, gallery: Path, ask: Ask) -> None:
+        self.gallery, self.ask = gallery, ask
+        self.all: dict[str, Search] = {}
+        self._waiting: SimpleQueue[Search | None] = SimpleQueue()
+        self._worker: Thread | None = None
+        swept(Store(gallery).work)
+
+    def new(self, name: str) -> Search:
+        """A question whose video is yet to be written to `search.video`."""
+        stack = ExitStack()
+        folder = stack.enter_context(workplace(Store(self.gallery).work))
+        return Search(name, folder, stack=stack)
+
+    def start(self, search: Search) -> None:
+        self.all[search.id] = search
+        old = [key for key, each in self.all.items() if each.over]
+        for key in old[: max(0, len(self.all) - MOST)]:
+            del self.all[key]
+        if self._worker is None:
+            self._worker = Thread(target=self._work, name="searches", daemon=True)
+            self._worker.start()
+        self._waiting.put(search)
+
+    def cancel(self, search: Search) -> None:
+        """Stop it; the video is gone at once when it waits, after the step under way when it runs."""
+        search.cancelled.set()
+        if search.state == "waiting":
+            search.state = "cancelled"
+            search.stack.close()
+
+    def put_away(self, search: Search) -> None:
+        self.cancel(search)
+        self.all.pop(search.id, None)
+
+    def forget(self, identity: str) -> None:
+        """Put away every answer that shows this person, who was erased."""
+        for search in list(self.all.values()):
+            if identity in _shown(search.answers):
+                self.put_away(search)
+
+    def close(self, patience_s: float = 10.0) -> None:
+        """Stop everything and delete what was uploaded."""
+        running = [search for search in self.all.values() if not search.over]
+        for search in running:
+            self.cancel(search)
+        self._waiting.put(None)
+        if self._worker is not None:
+            self._worker.join(patience_s)
+        for search in running:
+            shutil.rmtree(search.folder, ignore_errors=True)
+
+    def _work(self) -> None:
+        while (search := self._waiting.get()) is not None:
+            if not search.cancelled.is_set():
+                self._run(search)
+
+    def _run(self, search: Search) -> None:
+        def progress(step: Step) -> None:
+            if search.cancelled.is_set():
+                raise _Cancelled
+            search.step = step
+
+        search.state, search.began = "running", monotonic()
+        try:
+            with search.stack:
+                found = self.ask(search.video, search.folder, progress)
+                page = page_of(found)
+            self._done(search, found, page)
+        except _Cancelled:
+            search.state = "cancelled"
+        except Exception as error:  # whatever it was, the page has to say that it ended
+            search.error = _in_words(error, search)
+            search.state = "cancelled" if search.cancelled.is_set() else "failed"
+
+    def _done(self, search: Search, found: Identification, page: Page) -> None:
+        gone = _shown(found.answers) - set(Store(self.gallery).people())
+        if gone:
+            raise GalleryError("the gallery was changed in the meantime: search again")
+        page.title = search.name
+        search.page, search.answers = page, found.answers
+        search.walkers = tuple(replace(each, result=None, video=search.name) for each in found.walkers)
+        search.state = "done"
+
+
+def _shown(answers: tuple[Answer, ...]) -> set[str]:
+    return {match.identity for answer in answers for match in answer.matches}
+
+
+def _in_words(error: Exception, search: Search) -> str:
+    """One line; the private folder is nobody's concern."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "the disk is full: free some space and search again"
+    if not isinstance(error, MeshgaitError | OSError):
+        if os.environ.get("MESHGAIT_DEBUG"):
+            traceback.print_exception(error, file=sys.stderr)
+        said = (str(error).splitlines() or [""])[0][:200]
+        return plain(f"internal error, please report it: {type(error).__name__}: {said}")
+    said = str(error).replace(str(search.video), search.name).replace(str(search.folder), "the folder")
+    return plain(" ".join(said.split()))
