@@ -41,11 +41,18 @@ def scene_table(scene: Scene) -> Any:
             str(person.number),
             f"{person.last_s - person.first_s:.0f} s",
             escape(best.identity) if best else "–",
-            "–" if chance is None else f"{chance:.0%}",
+            _percent(chance),
             "–" if person.silhouettes is None else str(len(person.silhouettes)),
             f"[{colour}]{escape(state + why)}[/]" if colour else escape(state + why),
         )
     return table
+
+
+def _percent(chance: float | None) -> str:
+    """Never 100 %: nothing is that sure."""
+    if chance is None:
+        return "–"
+    return ">99%" if chance > 0.99 else "<1%" if chance < 0.01 else f"{chance:.0%}"
 
 
 def _clock(seconds: float) -> str:
@@ -84,6 +91,6 @@ def said(event: dict[str, Any]) -> str | None:
 def _decision(event: dict[str, Any]) -> str:
     decision = f"accepted as {event['identity']}" if event["identity"] else str(event["decision"])
     chance = event["probability"] if event["identity"] else event["probability_unknown"]
-    sure = f" ({chance:.0%})" if chance is not None and event["decision"] != "not enough to say" else ""
+    sure = f" ({_percent(chance)})" if chance is not None and event["decision"] != "not enough to say" else ""
     why = f": {'; '.join(event['reasons'])}" if event["reasons"] else ""
     return decision + sure + why

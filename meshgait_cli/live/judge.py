@@ -47,13 +47,14 @@ class Sample:
 @dataclass(frozen=True, slots=True, eq=False)
 class Judgement:
     """answer: None while the walk is no gait sample; then quality.reasons says why. silhouettes: what the
-    answer is about."""
+    answer is about. fresh: it was embedded anew."""
 
     number: int
     quality: TrackQuality
     answer: Answer | None
     silhouettes: SilhouetteSequence | None
     arrived: float
+    fresh: bool = True
 
 
 class Judge:
@@ -116,7 +117,7 @@ class Judge:
         qualities, sequences = {}, {}
         for sample in samples:
             qualities[sample.number], sequences[sample.number] = _assess(sample.rows)
-        self._embed(samples, qualities, sequences)
+        fresh = self._embed(samples, qualities, sequences)
         answers = self._answers([sample.number for sample in samples if sequences[sample.number] is not None])
         return [
             Judgement(
@@ -125,6 +126,7 @@ class Judge:
                 answers.get(sample.number),
                 sequences[sample.number],
                 sample.arrived,
+                sample.number in fresh,
             )
             for sample in samples
         ]
@@ -134,15 +136,15 @@ class Judge:
         samples: Sequence[Sample],
         qualities: dict[int, TrackQuality],
         sequences: dict[int, SilhouetteSequence | None],
-    ) -> None:
-        """Bring the probes of those up to date who are usable and have enough new silhouettes."""
+    ) -> set[int]:
+        """Bring the probes of those up to date who have enough new silhouettes; returns their numbers."""
         fresh: list[tuple[Sample, SilhouetteSequence]] = []
         for sample in samples:
             sequence = sequences[sample.number]
             if sequence is not None and self._is_new(sample.number, sequence.frames):
                 fresh.append((sample, sequence))
         if not fresh:
-            return
+            return set()
         embedded = self._extractor.embedder.embed([sequence for _, sequence in fresh])
         walkers = [
             Walker(
@@ -157,6 +159,7 @@ class Judge:
         for (sample, sequence), probe in zip(fresh, probes_of(walkers, self._extractor), strict=True):
             self._probes[sample.number] = probe
             self._embedded[sample.number] = sequence.frames
+        return {sample.number for sample, _ in fresh}
 
     def _is_new(self, number: int, frames: NDArray[np.int64]) -> bool:
         had = self._embedded.get(number)

@@ -144,7 +144,7 @@ class People:
             if judgement.answer is None:
                 continue
             person.silhouettes = judgement.silhouettes
-            person.settling.hear(judgement.answer)
+            person.settling.hear(judgement.answer, judgement.fresh)
             answer = person.answer
             assert answer is not None
             reported = (answer.decision, answer.identity, person.settling.settled)

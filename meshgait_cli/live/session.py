@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,10 +22,11 @@ from ..people.segment import SegmentRequest
 from ..people.track import PersonTracker
 from ..people.zoom import SIZES, ZoomingDetector
 from ..pipeline import EFFORTS
-from ..records import SilhouetteSequence
+from ..records import Detection, Frame, SilhouetteSequence
 from ..video.sources import VideoSource, expand
 from .capture import Capture, Connected, Lost, Shot
 from .events import EventLog
+from .focus import DONE, IDLE, OPEN, Focus
 from .judge import Judge
 from .people import People, Person
 from .walkers import LiveWalker, Walkers
@@ -159,12 +160,14 @@ class _Watch:
         self._source, self._extractor, self._known = source, extractor, known
         self._capture, self._judge, self._log, self._settings = capture, judge, log, settings
         self._people, self._walkers = People(log), Walkers(settings.keep_s)
+        self._focus = Focus(self._rank)
         self._observer = Observer(
             ZoomingDetector(extractor.detector, extractor.settings.detector_px),
             PersonTracker(extractor.settings.tracker, fps=10.0),
             extractor.segmenter,
+            self._choose,
         )
-        self._trackers = 0
+        self._trackers = self._segmented = 0
         self._size = (0, 0)
         self._last: Shot | None = None
         self._connection = "connecting"
@@ -229,13 +232,32 @@ class _Watch:
         if self._last is not None and frame.time_s - self._last.frame.time_s > _RESTART_S:
             self._trackers += 1
             self._observer.tracker = PersonTracker(self._extractor.settings.tracker, fps=self._fps() or 10.0)
+        before = dict(self._observer.seconds)
         for seen in self._observer.observe([frame]):
             self._walkers.add(seen, self._trackers * _TRACKERS + seen.tracklet)
+        spent = {stage: total - before[stage] for stage, total in self._observer.seconds.items()}
+        self._focus.paid(spent["detect"] + spent["track"], spent["segment"], self._segmented)
         self._last = shot
         self._watched += 1
         self._recent.append(monotonic())
         if self._watched % 25 == 0:
             self._observer.tracker.keep_pace(self._fps())
+
+    def _choose(self, frame: Frame, people: Sequence[tuple[int, Detection]]) -> Collection[int]:
+        """Whom to segment, by the present tracker's numbers."""
+        base = self._trackers * _TRACKERS
+        chosen = self._focus.choose(frame, [(base + tracklet, person) for tracklet, person in people])
+        self._segmented = len(chosen)
+        return {tracklet - base for tracklet in chosen}
+
+    def _rank(self, tracklet: int) -> int:
+        """How much there is to be learned from somebody's silhouettes."""
+        person = self._people.present.get(self._walkers.number_of(tracklet))
+        if person is None or person.quality is None:
+            return OPEN
+        if person.quality.walking_fraction == 0:
+            return IDLE
+        return DONE if person.settling.settled else OPEN
 
     def _now_s(self) -> float:
         """The time in the stream, also while there is no picture."""

@@ -1,8 +1,8 @@
 """When an answer that is asked for again and again becomes the one that is stated.
 
 Whoever asks once a second gets a false "accepted" sooner or later. So an answer counts once it has been
-given several times in a row, and to be taken back another has to be given more often still. "Not enough to
-say" is what stands until then.
+given several times in a row, each time out of new silhouettes, and to be taken back another has to be given
+more often still. "Not enough to say" is what stands until then.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ class Settling:
     stated: Answer | None = None
     _run: int = 0
 
-    def hear(self, answer: Answer) -> None:
+    def hear(self, answer: Answer, fresh: bool = True) -> None:
+        """fresh: made from new silhouettes; that the same ones agree with themselves says nothing."""
         same = self.latest is not None and _key(answer) == _key(self.latest)
-        self._run = self._run + 1 if same else 1
+        self._run = self._run + fresh if same else int(fresh)
         self.latest = answer
         if self.stated is not None and _key(answer) == _key(self.stated):
             self.stated = answer  # newer figures for the same

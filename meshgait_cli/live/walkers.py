@@ -61,6 +61,7 @@ class Walkers:
         self._tracklets: dict[int, _Tracklet] = {}
         self._clothes = 0  # numbers of the descriptor
         self._last_number = 0
+        self._numbered: dict[int, int] = {}  # tracklet: of its newest rows
 
     def add(self, seen: Observation, tracklet: int) -> None:
         """Append one observation. tracklet: its number, unique over restarts of the tracker."""
@@ -72,6 +73,10 @@ class Walkers:
             return
         track.rows.append(row)
         track.numbers.append(0)
+
+    def number_of(self, tracklet: int) -> int:
+        """Whose the newest rows of a tracklet were when everybody was linked last; 0 for nobody's yet."""
+        return self._numbered.get(tracklet, 0)
 
     @property
     def rows(self) -> int:
@@ -90,6 +95,7 @@ class Walkers:
                 track.numbers.popleft()
             if not track.rows:
                 del self._tracklets[tracklet]
+                self._numbered.pop(tracklet, None)
 
     def linked(self, frame_size: tuple[int, int]) -> list[LiveWalker]:
         """Everybody in memory who was seen for a second or more. frame_size: (width, height) in pixels."""
@@ -141,3 +147,5 @@ class Walkers:
             numbers = self._tracklets[piece.tracklet].numbers
             for at in range(piece.start, piece.stop):
                 numbers[at] = number
+            if piece.stop == len(numbers):
+                self._numbered[piece.tracklet] = number

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter
 
@@ -20,6 +20,7 @@ from .zoom import ZoomingDetector
 __all__ = ["Observation", "Observer"]
 
 _THUMBNAIL_PX = 160
+_UNSEEN = PersonMask(np.zeros((1, 1), dtype=np.bool_), 0.0, 0.0, 1.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,11 +49,16 @@ class Observation:
 
 @dataclass(slots=True)
 class Observer:
-    """The three models at work on one video. `seconds` adds up what each stage took."""
+    """The three models at work on one video. `seconds` adds up what each stage took.
+
+    choose: the tracklets to segment among those in a frame, where there is no time for all; the others are
+    observed without a silhouette.
+    """
 
     detector: ZoomingDetector
     tracker: PersonTracker
     segmenter: PersonSegmenter
+    choose: Callable[[Frame, Sequence[tuple[int, Detection]]], Collection[int]] | None = None
     seconds: dict[str, float] = field(default_factory=lambda: {"detect": 0.0, "track": 0.0, "segment": 0.0})
 
     def observe(self, frames: Sequence[Frame]) -> Iterator[Observation]:
@@ -62,10 +68,14 @@ class Observer:
         started = self._clock("detect", started)
         seen: list[tuple[Frame, int, Detection]] = []
         requests: list[SegmentRequest] = []
+        wanted: list[int] = []
         for frame, found in zip(frames, detections, strict=True):
             people = self.tracker.update(frame, found)
             boxes = np.array([person.box for _, person in people], dtype=np.float32).reshape(-1, 4)
+            chosen = None if self.choose is None else self.choose(frame, people)
             for index, (tracklet, person) in enumerate(people):
+                if chosen is None or tracklet in chosen:
+                    wanted.append(len(requests))
                 seen.append((frame, tracklet, person))
                 requests.append(
                     SegmentRequest(
@@ -76,7 +86,10 @@ class Observer:
                     )
                 )
         started = self._clock("track", started)
-        masks = self.segmenter.segment(requests)
+        masks = [_UNSEEN] * len(requests)
+        found_masks = self.segmenter.segment([requests[index] for index in wanted])
+        for index, mask in zip(wanted, found_masks, strict=True):
+            masks[index] = mask
         for (frame, tracklet, person), request, mask in zip(seen, requests, masks, strict=True):
             yield Observation(
                 tracklet=tracklet,

@@ -1,0 +1,85 @@
+"""`meshgait watch` asked for what cannot be: one line, at once."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+Run = Callable[..., object]
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def clip(make_video: Callable) -> Path:
+    return make_video([np.full((48, 64, 3), i, np.uint8) for i in range(30)])
+
+
+def test_no_such_camera(meshgait: Run) -> None:
+    ran = meshgait("watch", "97", "--gallery", "people")
+    assert ran.code == 2
+    assert "no camera 97" in ran.error
+
+
+def test_no_such_file(meshgait: Run) -> None:
+    assert meshgait("watch", "nowhere.mp4", "--gallery", "people").code == 2
+
+
+def test_a_stream_that_refuses(meshgait: Run, tmp_path: Path) -> None:
+    (tmp_path / "people").mkdir()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    ran = meshgait("watch", f"http://anna:secret@127.0.0.1:{port}/x", "-g", "people", "--log", "log.jsonl")
+    assert ran.code == 1
+    assert "cannot be reached" in ran.error
+    assert "secret" not in ran.err + ran.out + (tmp_path / "log.jsonl").read_text()
+
+
+def test_no_gallery(meshgait: Run, clip: Path) -> None:
+    ran = meshgait("watch", clip, "--gallery", "people")
+    assert ran.code == 2
+    assert "people" in ran.error
+
+
+def test_a_file_is_no_gallery(meshgait: Run, clip: Path) -> None:
+    ran = meshgait("watch", clip, "--gallery", clip)
+    assert ran.code == 2
+    assert "no gallery" in ran.error
+
+
+def test_an_empty_gallery(meshgait: Run, clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "people").mkdir()
+    ran = meshgait("watch", clip, "--gallery", "people")
+    assert ran.code == 1
+    assert "empty" in ran.error
+
+
+def test_an_empty_gallery_of_our_own_kind(meshgait: Run, clip: Path) -> None:
+    assert meshgait("gallery", "create", "people").code == 0
+    ran = meshgait("watch", clip, "--gallery", "people")
+    assert ran.code == 1
+    assert "enroll" in ran.error
+
+
+def test_one_source_at_a_time(meshgait: Run, tmp_path: Path, clip: Path) -> None:
+    (tmp_path / "two").mkdir()
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / "two" / name).write_bytes(clip.read_bytes())
+    ran = meshgait("watch", tmp_path / "two", "--gallery", "people")
+    assert ran.code == 2
+    assert "one source" in ran.error
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--seconds", "-1"], ["--far", "2"], ["--patience", "0"], ["--sets", "odd"]]
+)
+def test_impossible_wishes(meshgait: Run, clip: Path, arguments: list[str]) -> None:
+    assert meshgait("watch", clip, "--gallery", "people", *arguments).code == 2
