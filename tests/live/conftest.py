@@ -125,10 +125,12 @@ class StreamServer:
                     source = clip.streams.video[0]
                     if stream is None:
                         stream = out.add_stream_from_template(source)
+                    first: int | None = None  # below zero where frames are stored out of order
                     last = 0
                     for packet in clip.demux(source):
                         if packet.dts is None:
                             continue
+                        first = packet.dts if first is None else first
                         last = max(last, packet.dts + packet.duration)
                         due = (packet.dts + offset) * float(source.time_base) / self._speed
                         sleep(max(0.0, began + due - monotonic()))
@@ -136,7 +138,7 @@ class StreamServer:
                         packet.dts += offset
                         packet.stream = stream
                         out.mux(packet)
-                    offset += last
+                    offset += last - (first or 0)
 
 
 @pytest.fixture
