@@ -1,8 +1,8 @@
 """Tracklets to people: bridge gaps, and undo or refuse identity switches.
 
 A tracker works forwards and must decide at once; afterwards one sees both sides of a gap or a crossing.
-So every tracklet is cut where its owner may have changed (after it was mixed up with another box, and
-at impossible jumps), and the pieces are joined again where motion, size and clothes agree on exactly
+So every tracklet is cut where its owner may have changed (after it was mixed up with another box, at
+impossible jumps, and where the clothes became others), and the pieces are joined again where motion, size and clothes agree on exactly
 one way. Where they do not, the pieces stay separate people: one person in two tracks does less harm
 than two people in one.
 """
@@ -26,10 +26,13 @@ OVERLAP = 0.35  # IoU of two boxes from which one may take the other's place
 JUMP = 0.6  # box heights between adjacent frames that nobody walks, plus SPEED
 SPEED = 4.0  # box heights a second
 GROWTH = 1.5  # ratio of heights in adjacent frames
+CHANGED = 0.75  # distance of clothes that nobody's own reach; in street footage one person's stay under 0.65
 LIMIT = 1.0  # costs above it are never joined
 MARGIN = 0.15  # by which the best joining must beat the second best
 STAY = 0.25  # advantage of what the tracker itself believed
 _EDGE_S = 0.8  # seconds from which an end's motion, size and clothes are taken
+_WORN_S = 2.0  # seconds before and after which clothes are compared
+_FEW = 5  # frames from which clothes can be told
 _SETTLE = 0.1  # IoU under which two boxes have parted
 
 
@@ -59,7 +62,7 @@ def link(tracklets: Sequence[Track], frame_size: tuple[int, int]) -> list[list[P
     """People as chains of pieces, each in time order. frame_size: (width, height) in pixels."""
     tracks = {track.id: track for track in tracklets if len(track)}
     mixed = {track.id: np.zeros(len(track), dtype=bool) for track in tracks.values()}
-    cuts = {track.id: _jumps(track) for track in tracks.values()}
+    cuts = {track.id: _jumps(track) | _changes(track) for track in tracks.values()}
     _mark_meetings(list(tracks.values()), mixed, cuts)
     pieces = [
         Piece(track.id, start, stop)
@@ -96,6 +99,25 @@ def _jumps(track: Track) -> set[int]:
     # Boxes shrink and grow in height when legs are hidden: only together with a sideways step is it a leap.
     leap = (moved > JUMP + SPEED * seconds) | ((grown > GROWTH) & (moved > JUMP / 2))
     return set((np.flatnonzero(leap) + 1).tolist())
+
+
+def _changes(track: Track) -> set[int]:
+    """Rows before which the clothes are others than after: the tracker went over to somebody whom no box of
+    their own had shown."""
+    worn = np.concatenate([np.zeros((1, track.appearance.shape[1])), track.appearance.cumsum(0, dtype=float)])
+    first = np.searchsorted(track.times, track.times - _WORN_S)
+    last = np.searchsorted(track.times, track.times + _WORN_S, side="right")
+    rows = np.arange(len(track))
+    rows = rows[(rows - first >= _FEW) & (last - rows >= _FEW)]
+    before = (worn[rows] - worn[first[rows]]) / (rows - first[rows])[:, None]
+    after = (worn[last[rows]] - worn[rows]) / (last[rows] - rows)[:, None]
+    off = np.linalg.norm(before - after, axis=1)
+    cuts: set[int] = set()
+    while len(off) and off.max() > CHANGED:
+        row = int(rows[off.argmax()])
+        cuts.add(row)
+        off[np.abs(track.times[rows] - track.times[row]) < _WORN_S] = 0
+    return cuts
 
 
 def _mark_meetings(
@@ -222,7 +244,9 @@ def _cost(stop: _End, start: _End, gap: float) -> float:
     motion = float(off) / (height * (0.35 + 0.6 * gap))
     turn = float(np.linalg.norm(stop.velocity - start.velocity)) / height / 2.0
     size = abs(float(np.log(stop.height / max(start.height, 1.0)))) / 0.35
-    clothes = float(np.linalg.norm(stop.clothes - start.clothes)) / 1.0
+    clothes = float(np.linalg.norm(stop.clothes - start.clothes))
+    if clothes > CHANGED:
+        return float("inf")
     return 0.35 * motion + 0.25 * min(turn, 2.0) + 0.2 * size + 0.75 * clothes
 
 

@@ -134,3 +134,26 @@ def test_every_row_belongs_to_exactly_one_person() -> None:
         for row in range(piece.start, piece.stop)
     )
     assert rows == [(t.id, row) for t in tracks for row in range(len(t))]
+
+
+def worn(first: np.ndarray, second: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """T×28: the share of the second."""
+    return ((1 - share)[:, None] * first + share[:, None] * second).astype(np.float32)
+
+
+def test_a_track_that_goes_over_to_somebody_in_other_clothes_is_cut() -> None:
+    look = worn(RED, BLUE, np.arange(150) >= 70)
+    chains = link([track(1, range(150), np.linspace(100, 900, 150), look)], SIZE)
+    assert [[(piece.start, piece.stop) for piece in chain] for chain in chains] == [[(0, 70)], [(70, 150)]]
+
+
+def test_light_and_shade_are_not_other_clothes() -> None:
+    x = np.linspace(100, 900, 150)
+    shade = worn(RED, BLUE, 0.45 * (np.arange(150) >= 70))  # changes by 0.64
+    assert link([track(1, range(150), x, shade)], SIZE) == [[Piece(1, 0, 150)]]
+
+
+def test_a_passing_glimpse_of_others_cuts_nothing() -> None:
+    glimpse = worn(RED, BLUE, np.isin(np.arange(150), (70, 71, 72)))
+    walk = track(1, range(150), np.linspace(100, 900, 150), glimpse)
+    assert link([walk], SIZE) == [[Piece(1, 0, 150)]]
