@@ -2,9 +2,9 @@
 
 A tracker works forwards and must decide at once; afterwards one sees both sides of a gap or a crossing.
 So every tracklet is cut where its owner may have changed (after it was mixed up with another box, at
-impossible jumps, and where the clothes became others), and the pieces are joined again where motion, size and clothes agree on exactly
-one way. Where they do not, the pieces stay separate people: one person in two tracks does less harm
-than two people in one.
+impossible jumps, and where the clothes became others), and the pieces are joined again where motion, size
+and clothes agree on exactly one way. Where they do not, the pieces stay separate people: one person in two
+tracks does less harm than two people in one.
 """
 
 from __future__ import annotations
