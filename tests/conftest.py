@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+import shutil
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_SOFTWARE_GL = ("--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 
 
 @pytest.fixture(scope="session")
@@ -77,3 +82,23 @@ def meshgait(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
         return Ran(code, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture(scope="module")
+def launch() -> Iterator[Callable[..., Any]]:
+    """launch(*more): a headless Chromium that draws 3-D in software. Skips where it or Playwright (extra
+    `browser`) is missing."""
+    playwright = pytest.importorskip("playwright.sync_api", exc_type=ImportError)
+    path = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    if path is None:
+        pytest.skip("there is no Chromium here")
+    with playwright.sync_playwright() as running:
+        started: list[Any] = []
+
+        def start(*more: str) -> Any:
+            started.append(running.chromium.launch(executable_path=path, args=[*_SOFTWARE_GL, *more]))
+            return started[-1]
+
+        yield start
+        for browser in started:
+            browser.close()

@@ -16,7 +16,7 @@ from ..gallery.exchange import export
 from ..gallery.private import workplace
 from ..gallery.sequence import GallerySequence, checked_name
 from ..gallery.store import Store
-from .pages import Pages, address
+from .pages import Pages, address, sentence
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -93,7 +93,7 @@ class Actions:
             if identity is None:
                 identity = checked_name(form.get("name", ""))
             elif identity not in store.people():
-                raise GalleryError(f"{identity} is not in the gallery any more: renamed, merged or removed")
+                raise GalleryError(f"nobody is called {identity} any more: renamed, merged or removed")
             one = GallerySequence(
                 identity=identity,
                 name=f"{search.name} {walker.label}",
@@ -108,7 +108,7 @@ class Actions:
             known = identity in store.people()
             new = store.add([one])
         except MeshgaitError as error:
-            return self.pages.go(here, _sentence(error), "bad")
+            return self.pages.go(here, sentence(error), "bad")
         verdict.identity = identity
         if not new:
             return self.pages.go(here, f"This walk was enrolled as {identity} before.")
@@ -165,16 +165,11 @@ class Actions:
 
     def _sorry(self, error: MeshgaitError, name: str) -> Response:
         known = name in Store(self.gallery).people()
-        return self.pages.go(address("/person", name=name) if known else "/", _sentence(error), "bad")
+        return self.pages.go(address("/person", name=name) if known else "/", sentence(error), "bad")
 
 
 def _walks(count: int) -> str:
     return f"{count} walk{'' if count == 1 else 's'}"
-
-
-def _sentence(error: MeshgaitError) -> str:
-    said = str(error)
-    return said[:1].upper() + said[1:] + "."
 
 
 def _pieces(file: IO[bytes]) -> Iterator[bytes]:

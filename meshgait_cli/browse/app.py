@@ -21,7 +21,7 @@ from ..report.sprites import energy
 from .actions import Actions
 from .forms import Form, posted, received, require_csrf, said_name
 from .guard import Guard, Keys
-from .pages import Pages, address, static
+from .pages import Pages, address, sentence, static
 from .people import CARDS, WALKS, card_of, cards_of, moment, shelf_of, walks_of
 from .searches import Searches
 
@@ -186,16 +186,16 @@ class _Site:
 
     def failed(self, request: Request, error: Exception) -> Response:
         if isinstance(error, MeshgaitError):
-            return self._said(request, 400 if error.exit_code == 2 else 409, str(error))
+            return self._said(request, 400 if error.exit_code == 2 else 409, sentence(error))
         if isinstance(error, OSError):
             full = error.errno == errno.ENOSPC
-            why = "the disk is full: free some space and try again" if full else error.strerror or error
+            why = "The disk is full: free some space and try again." if full else error.strerror or error
             return self._said(request, 507 if full else 500, str(why))
         said = (str(error).splitlines() or [""])[0][:200]
-        return self._said(request, 500, f"internal error, please report it: {type(error).__name__}: {said}")
+        return self._said(request, 500, f"Internal error, please report it: {type(error).__name__}: {said}")
 
     def _said(self, request: Request, status: int, words: str) -> Response:
-        words = plain(words[:1].upper() + words[1:])
+        words = plain(words)
         if request.headers.get("accept", "").startswith("application/json"):
             return JSONResponse({"said": words}, status)
         return self.pages.show("wrong.html.j2", request, status, words=words)

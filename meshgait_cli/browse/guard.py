@@ -39,7 +39,7 @@ HEADERS = {
 }
 _ENTER = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=/">'
-    '<title>meshgait</title><p><a href="/">Open the gallery</a></p></html>'
+    '<link rel="icon" href="data:,"><title>meshgait</title><p><a href="/">Open the gallery</a></p></html>'
 )
 
 

@@ -15,7 +15,9 @@ from ..report.page import asset, environment
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-__all__ = ["Pages", "address", "static"]
+    from ..errors import MeshgaitError
+
+__all__ = ["Pages", "address", "sentence", "static"]
 
 _WAITING = 50  # words that nobody fetched
 _STATIC = {
@@ -31,6 +33,12 @@ def address(path: str, **query: object) -> str:
     """A local address; names of people go into the query, quoted, never into the path."""
     given = {name: value for name, value in query.items() if value not in (None, "")}
     return f"{path}?{urlencode(given)}" if given else path
+
+
+def sentence(error: MeshgaitError) -> str:
+    """An error's line, as it stands on a page. (None of them begins with a name.)"""
+    said = str(error)
+    return f"{said[:1].upper()}{said[1:]}."
 
 
 def static(request: Request) -> Response:

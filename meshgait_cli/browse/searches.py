@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 __all__ = ["Search", "Searches", "Verdict"]
 
 MOST = 20  # answers that are kept
-_VIDEO = "video"  # what an uploaded file is called on the disk: the browser's name for it is never a path
 _STAGES = {
     "frames": "looking at the frames",
     "link": "following people through gaps",
@@ -76,12 +75,14 @@ class Search:
     error: str = ""
     verdicts: dict[int, Verdict] = field(default_factory=dict)
     cancelled: Event = field(default_factory=Event)
+    first: Step | None = None
     began: float = 0.0
     stack: ExitStack = field(default_factory=ExitStack)
 
     @property
     def video(self) -> Path:
-        return self.folder / _VIDEO
+        """Where it lies: the browser's name for it is never a path."""
+        return self.folder / self.id
 
     @property
     def over(self) -> bool:
@@ -107,14 +108,14 @@ class Search:
             said += f": {step.done} of {step.total}"
         if step.stage == "frames":
             said += f", {step.people} in view"
-            share = step.done / step.total if step.total else 0.0
-            if share > 0.1:
-                said += f", about {(monotonic() - self.began) * (1 / share - 1):.0f} s left"
+            if step.total and self.first is not None and step.done > self.first.done:
+                spent = (monotonic() - self.began) / (step.done - self.first.done)
+                said += f", about {spent * (step.total - step.done):.0f} s left"
         return {"state": self.state, "said": said, "done": step.done, "total": step.total}
 
 
 class Searches:
-    """All questions of one run. ask(video, folder, progress) answers one, extracting below `folder`."""
+    """All questions of one run. ask(video, out, progress) answers one, extracting into the folder `out`."""
 
     def __init__(self, gallery: Path, ask: Ask) -> None:
         self.gallery, self.ask = gallery, ask
@@ -177,11 +178,13 @@ class Searches:
             if search.cancelled.is_set():
                 raise _Cancelled
             search.step = step
+            if search.first is None:  # the models are loaded: from here the time that is left can be told
+                search.first, search.began = step, monotonic()
 
-        search.state, search.began = "running", monotonic()
+        search.state = "running"
         try:
             with search.stack:
-                found = self.ask(search.video, search.folder, progress)
+                found = self.ask(search.video, search.folder / "results", progress)
                 page = page_of(found)
             self._done(search, found, page)
         except _Cancelled:
@@ -213,5 +216,5 @@ def _in_words(error: Exception, search: Search) -> str:
             traceback.print_exception(error, file=sys.stderr)
         said = (str(error).splitlines() or [""])[0][:200]
         return plain(f"internal error, please report it: {type(error).__name__}: {said}")
-    said = str(error).replace(str(search.video), search.name).replace(str(search.folder), "the folder")
-    return plain(" ".join(said.split()))
+    said = str(error).replace(str(search.video), search.name).replace(search.id, search.name)
+    return plain(" ".join(said.replace(str(search.folder), "the folder").split()))

@@ -59,10 +59,10 @@ def serve(
             "python -m pip install starlette uvicorn"
         ) from error
 
-    def ask(video: Path, folder: Path, progress: Progress) -> Identification:
+    def ask(video: Path, out: Path, progress: Progress) -> Identification:
         from ..gallery.identify import identify
 
-        return identify(video, gallery, extractor, folder, far=far, top_k=5, progress=progress)
+        return identify(video, gallery, extractor, out, far=far, top_k=5, progress=progress)
 
     before = os.umask(0o077)  # whatever is written while it runs is its owner's; a umask is every thread's
     try:

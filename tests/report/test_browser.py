@@ -3,7 +3,6 @@ Playwright (extra `browser`) is missing."""
 
 from __future__ import annotations
 
-import shutil
 from io import BytesIO
 from time import monotonic, sleep
 
@@ -16,28 +15,7 @@ from meshgait_cli.report.session import write_report
 
 pytestmark = pytest.mark.slow
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_SOFTWARE = ("--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 EVIL = "<script>alert(1)</script>"
-
-
-@pytest.fixture(scope="module")
-def launch():
-    """launch(*more): a browser."""
-    playwright = pytest.importorskip("playwright.sync_api", exc_type=ImportError)
-    path = next(filter(None, map(shutil.which, _NAMES)), None)
-    if path is None:
-        pytest.skip("there is no Chromium here")
-    with playwright.sync_playwright() as running:
-        started = []
-
-        def start(*more: str):
-            started.append(running.chromium.launch(executable_path=path, args=[*_SOFTWARE, *more]))
-            return started[-1]
-
-        yield start
-        for browser in started:
-            browser.close()
 
 
 @pytest.fixture(scope="module")
