@@ -34,8 +34,10 @@ def scene_table(scene: Scene) -> Any:
         best = answer.matches[0] if answer is not None and answer.matches else None
         chance = None if answer is None else answer.probability
         decision = "watching" if answer is None else answer.decision
-        state = decision if person.settling.settled or answer is None else f"{decision}?"
-        why = f" ({person.why})" if person.why and not person.settling.settled else ""
+        open_still = decision in _COLOURS and not person.settling.settled
+        first = person.why.partition("; ")[0]
+        state = f"{decision}, so far" if open_still else decision
+        why = f" ({first})" if first and not person.settling.settled else ""
         colour = _COLOURS.get(decision, "") if person.settling.settled else "dim"
         table.add_row(
             str(person.number),

@@ -100,6 +100,8 @@ class Capture(threading.Thread):
 
     def stop(self) -> None:
         """End it. A thread that hangs in the network is left to itself: it holds nothing."""
+        if self._stopping.is_set():
+            return
         self._stopping.set()
         self._go.set()
         self.join(_STOP_S)

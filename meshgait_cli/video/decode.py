@@ -270,5 +270,7 @@ def _rotation(frame: Any) -> int:
 
 
 def _said(error: BaseException) -> str:
+    if isinstance(error, av.error.ExitError):  # what PyAV's own timeout looks like
+        return f"no answer for {max(_STREAM_TIMEOUT_S):g} s"
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return str(text).splitlines()[0].strip().rstrip(".")[:120]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import socket
+import socketserver
+import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
 from time import monotonic, sleep
@@ -61,40 +62,40 @@ def fake_reader() -> type[FakeReader]:
     return FakeReader
 
 
-class StreamServer:
-    """A camera: MPEG-TS over HTTP, a video over and over, to whoever asks, at `speed` times its pace."""
+_SDP = ("v=0", "o=- 0 0 IN IP4 127.0.0.1", "s=camera", "t=0 0", "m=video 0 RTP/AVP 33", "a=control:0")
 
-    def __init__(self, video: Path, speed: float = 1.0) -> None:
-        self._video, self._speed = video, speed
-        self._server: ThreadingHTTPServer | None = None
+
+class StreamServer:
+    """A camera: a video over and over as MPEG-TS, to whoever asks, at `speed` times its pace.
+
+    scheme: http, or rtsp (RTP in the same TCP connection, as RFC 2326 has it in section 10.12).
+    """
+
+    def __init__(self, video: Path, speed: float = 1.0, scheme: str = "http") -> None:
+        self._video, self._speed, self._scheme = video, speed, scheme
+        self._server: socketserver.ThreadingTCPServer | None = None
         self._clients: set[socket.socket] = set()
         self.port = 0
         self.served = 0
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}/camera.ts"
+        return f"{self._scheme}://127.0.0.1:{self.port}/camera"
 
     def start(self) -> None:
         """Listen; at the port it had before, if it had one."""
         camera = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                camera.served += 1
-                camera._clients.add(self.connection)
-                self.send_response(200)
-                self.send_header("Content-Type", "video/MP2T")
-                self.end_headers()
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                camera._clients.add(self.request)
                 with suppress(OSError):
-                    camera._send(self.wfile)
+                    camera._answer(self.rfile, self.wfile)
 
-            def log_message(self, *_: object) -> None:
-                pass
+        class Server(socketserver.ThreadingTCPServer):
+            allow_reuse_address = daemon_threads = True
 
-        ThreadingHTTPServer.allow_reuse_address = True
-        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
-        self._server.daemon_threads = True
+        self._server = Server(("127.0.0.1", self.port), Handler)
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
@@ -110,14 +111,40 @@ class StreamServer:
                 client.shutdown(socket.SHUT_RDWR)
         self._clients.clear()
 
-    def _send(self, target: Any) -> None:
+    def _answer(self, asked: Any, reply: Any) -> None:
+        while (request := asked.readline().decode()) not in ("", "\r\n"):
+            headers = {}
+            while (line := asked.readline().decode().strip()) != "":
+                name, _, value = line.partition(":")
+                headers[name.lower()] = value.strip()
+            if self._scheme == "http":
+                reply.write(b"HTTP/1.0 200 OK\r\nContent-Type: video/MP2T\r\n\r\n")
+                self._send(reply.write)
+                return
+            method, body, more = request.split()[0], "", ""
+            if method == "DESCRIBE":
+                body = "\r\n".join((*_SDP, ""))
+                more = "Content-Type: application/sdp\r\n"
+            elif method == "SETUP":
+                more = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n"
+            elif method == "OPTIONS":
+                more = "Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN\r\n"
+            head = f"RTSP/1.0 200 OK\r\nCSeq: {headers['cseq']}\r\nSession: 1\r\n{more}"
+            reply.write(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+            if method == "PLAY":
+                self._send(_rtp(reply.write))
+                return
+
+    def _send(self, write: Callable[[bytes], Any]) -> None:
         import av
 
-        sink = SimpleNamespace(write=lambda data: (target.write(data) and len(data)) or len(data))
+        self.served += 1
         began, offset = monotonic(), 0
         with (
             suppress(OSError, av.error.FFmpegError),
-            av.open(sink, "w", format="mpegts", options={"flush_packets": "1"}) as out,
+            av.open(
+                SimpleNamespace(write=write), "w", format="mpegts", options={"flush_packets": "1"}
+            ) as out,
         ):
             stream = None
             for _ in count():
@@ -141,12 +168,28 @@ class StreamServer:
                     offset += last - (first or 0)
 
 
+def _rtp(write: Callable[[bytes], Any]) -> Callable[[bytes], int]:
+    """Wraps MPEG-TS into RTP (payload type 33), seven packets each, and that into RTSP's channel 0."""
+    numbers = count()
+
+    def send(data: bytes) -> int:
+        for start in range(0, len(data), 7 * 188):
+            part = bytes(data[start : start + 7 * 188])
+            header = struct.pack(
+                ">BBHII", 0x80, 33, next(numbers) & 0xFFFF, int(monotonic() * 90_000) & 0xFFFFFFFF, 1
+            )
+            write(b"$\0" + struct.pack(">H", len(header) + len(part)) + header + part)
+        return len(data)
+
+    return send
+
+
 @pytest.fixture
 def stream_server() -> Iterator[Callable[..., StreamServer]]:
     made: list[StreamServer] = []
 
-    def make(video: Path, speed: float = 1.0) -> StreamServer:
-        made.append(StreamServer(video, speed))
+    def make(video: Path, speed: float = 1.0, scheme: str = "http") -> StreamServer:
+        made.append(StreamServer(video, speed, scheme))
         made[-1].start()
         return made[-1]
 

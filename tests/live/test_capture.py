@@ -197,11 +197,12 @@ def test_an_unforeseen_error_is_not_swallowed(stream: VideoSource) -> None:
     assert isinstance(capture.failure, ZeroDivisionError)
 
 
+@pytest.mark.parametrize("scheme", ["http", "rtsp"])
 def test_a_real_stream_that_is_killed_and_comes_back(
-    make_video: Callable[..., Path], stream_server: Callable[..., Any]
+    make_video: Callable[..., Path], stream_server: Callable[..., Any], scheme: str
 ) -> None:
     moving = [np.full((64, 96, 3), i * 5, np.uint8) for i in range(50)]
-    server = stream_server(make_video(moving))
+    server = stream_server(make_video(moving), scheme=scheme)
     capture = Capture(expand([server.address])[0], backoff=Backoff(first=0.1, limit=0.4))
     capture.start()
     capture.begin()

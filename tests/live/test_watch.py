@@ -121,7 +121,7 @@ def test_a_stream_that_is_killed_and_comes_back(
     people: Path,
     tmp_path: Path,
 ) -> None:
-    camera = stream_server(clip, speed=0.5)
+    camera = stream_server(clip, speed=0.5, scheme="rtsp")
     log, kept = tmp_path / "events.jsonl", tmp_path / "kept"
     watch = watching(
         camera.address, "--gallery", people, "--log", log, "--save", kept, "--detector-px", 640
