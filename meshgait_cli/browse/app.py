@@ -22,7 +22,7 @@ from .actions import Actions
 from .forms import Form, posted, received, require_csrf, said_name
 from .guard import Guard, Keys
 from .pages import Pages, address, sentence, static
-from .people import CARDS, WALKS, card_of, cards_of, moment, shelf_of, walks_of
+from .people import CARDS, WALKS, card_of, moment, names_of, shelf_of, walks_of
 from .searches import Searches
 
 if TYPE_CHECKING:
@@ -97,9 +97,10 @@ class _Site:
 
     def people(self, request: Request) -> Response:
         store, wanted = Store(self.gallery), request.query_params.get("q", "").strip()
-        shelf = shelf_of(cards_of(store, wanted), _page(request), CARDS)
+        shelf = shelf_of(names_of(store, wanted), _page(request), CARDS)
         return self.pages.show(
             "home.html.j2", request, shelf=shelf, wanted=wanted, trained=store.trained,
+            cards=[card_of(name, store.describe(name)) for name in shelf.shown],
             everybody=len(store.people()),
         )  # fmt: skip
 

@@ -12,7 +12,7 @@ from ..report.people import Person, Walks, of_walkers, plain
 if TYPE_CHECKING:
     from ..gallery.store import Store
 
-__all__ = ["Card", "Shelf", "Walk", "card_of", "shelf_of", "walks_of"]
+__all__ = ["Card", "Shelf", "Walk", "card_of", "names_of", "shelf_of", "walks_of"]
 
 CARDS = 60  # people on a page
 WALKS = 12  # sequences on a page
@@ -58,13 +58,10 @@ def shelf_of(items: Sequence[Any], page: int, size: int) -> Shelf:
     return Shelf(list(items[(page - 1) * size : page * size]), len(items), page, pages)
 
 
-def cards_of(store: Store, wanted: str = "") -> list[Card]:
+def names_of(store: Store, wanted: str = "") -> list[str]:
     """Everybody whose name holds `wanted` (capital or not), by name."""
-    people: dict[str, list[dict[str, Any]]] = {}
-    for row in store.describe():
-        people.setdefault(row["identity"], []).append(row)
-    found = [name for name in people if wanted.casefold() in name.casefold()]
-    return [card_of(name, people[name]) for name in sorted(found, key=lambda name: (name.casefold(), name))]
+    found = (name for name in store.people() if wanted.casefold() in name.casefold())
+    return sorted(found, key=lambda name: (name.casefold(), name))
 
 
 def card_of(name: str, rows: Sequence[dict[str, Any]]) -> Card:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from meshgait_cli.browse.people import cards_of, shelf_of
+from meshgait_cli.browse.people import names_of, shelf_of
 from meshgait_cli.gallery.store import Store
 
 EVIL, PATH = "<script>alert(1)</script>", "../../x"
@@ -134,7 +134,7 @@ def test_a_large_gallery_has_pages(browser: Any, gallery: Path) -> None:
     store = Store(gallery)
     one = store.sequences(["anna"])[0]
     store.add([replace(one, identity=f"n{number:03}", id="", source=str(number)) for number in range(70)])
-    assert len(cards_of(store)) == 74
+    assert len(names_of(store)) == 74
     first, second = (browser.get("/", page=number).text for number in ("1", "2"))
     assert "page 1 of 2" in first
     assert "?page=2" in first
