@@ -3,11 +3,13 @@
 One JSON object a line, only ever appended. Each line carries the sha256 of the line before it, so that a
 line which was changed or taken out shows. People stand in it under a pseudonym, HMAC-SHA256 of the name under
 the gallery's own key: whoever knows a name can ask what was done about it, and after an erasure the log
-holds neither the name nor anything else of the person.
+holds neither the name nor anything else of the person. In an encrypted gallery each line is a sealed box in
+base64, and the key of the pseudonyms follows from the gallery's.
 """
 
 from __future__ import annotations
 
+import base64
 import getpass
 import hashlib
 import hmac
@@ -22,6 +24,7 @@ from typing import Any
 
 from ..errors import GalleryError
 from .private import locked
+from .seal import Seal
 
 __all__ = ["Audit"]
 
@@ -34,12 +37,13 @@ _TAIL = 1 << 16  # bytes in which the last line is looked for: a thousand people
 class Audit:
     """The log of the gallery in `folder`. It and its key are made on first use, for the owner only."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, seal: Seal | None = None) -> None:
+        self._seal = seal
         self.path, self._key_path = folder / LOG, folder / KEY
 
     def pseudonym(self, identity: str) -> str:
         """Under which the identity stands in the log."""
-        return hmac.new(self._key(), identity.encode(), hashlib.sha256).hexdigest()[:16]
+        return _pseudonym(self._key(), identity)
 
     def note(self, action: str, people: Iterable[str] = (), **facts: Any) -> None:
         """Append a line (several where there are very many people). facts: numbers and words that name
@@ -47,7 +51,8 @@ class Audit:
 
         Raises GalleryError when the log is locked for long, OSError when it cannot be written.
         """
-        everybody = [self.pseudonym(name) for name in people]
+        key = self._key()
+        everybody = [_pseudonym(key, name) for name in people]
         with locked(self.path.with_name(".audit.lock")):
             for start in range(0, len(everybody) or 1, _PEOPLE):
                 self._append(action, everybody[start : start + _PEOPLE], facts)
@@ -62,7 +67,7 @@ class Audit:
             **facts,
             "after": hashlib.sha256(last.rstrip(b"\n")).hexdigest()[:16],
         }
-        line = json.dumps(entry, ensure_ascii=False).encode() + b"\n"
+        line = self._closed(json.dumps(entry, ensure_ascii=False).encode()) + b"\n"
         if last and not last.endswith(b"\n"):
             line = b"\n" + line  # its writer was killed in the middle of a line
         file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -74,7 +79,7 @@ class Audit:
 
     def entries(self, identity: str | None = None) -> list[dict[str, Any]]:
         """The log, or what it says of one person. A line cut short by a crash is left out."""
-        found = [entry for entry in map(_parsed, self._lines()) if entry is not None]
+        found = [entry for entry in map(self._parsed, self._lines()) if entry is not None]
         if identity is None:
             return found
         wanted = self.pseudonym(identity)
@@ -84,7 +89,7 @@ class Audit:
         """Raises GalleryError when a line was changed, or taken out of the middle."""
         before = b""
         for number, line in enumerate(self._lines(), 1):
-            entry = _parsed(line)
+            entry = self._parsed(line)
             if entry is not None and entry.get("after") != hashlib.sha256(before).hexdigest()[:16]:
                 raise GalleryError(
                     f"{self.path} was tampered with: line {number} does not follow the one before"
@@ -104,7 +109,22 @@ class Audit:
             lines = file.read().splitlines(keepends=True)
         return lines[-1] if lines else b""
 
+    def _closed(self, line: bytes) -> bytes:
+        return line if self._seal is None else base64.b64encode(self._seal.close("log", line))
+
+    def _parsed(self, line: bytes) -> dict[str, Any] | None:
+        """None for a line that was cut short."""
+        try:
+            if self._seal is not None:
+                line = self._seal.open("log", base64.b64decode(line, validate=True))
+            entry = json.loads(line)
+        except (ValueError, GalleryError):
+            return None
+        return entry if isinstance(entry, dict) and isinstance(entry.get("people"), list) else None
+
     def _key(self) -> bytes:
+        if self._seal is not None:
+            return self._seal.key("pseudonyms")
         try:
             return bytes.fromhex(self._key_path.read_text())
         except FileNotFoundError:
@@ -120,12 +140,8 @@ class Audit:
         return bytes.fromhex(self._key_path.read_text())
 
 
-def _parsed(line: bytes) -> dict[str, Any] | None:
-    try:
-        entry = json.loads(line)
-    except ValueError:
-        return None
-    return entry if isinstance(entry, dict) and isinstance(entry.get("people"), list) else None
+def _pseudonym(key: bytes, identity: str) -> str:
+    return hmac.new(key, identity.encode(), hashlib.sha256).hexdigest()[:16]
 
 
 def _user() -> str:

@@ -1,4 +1,5 @@
-"""Exact search: every stored vector is read and compared."""
+"""The nearest by the exact distance, the mean over the parts of each part's L2: of all rows, or of an index's
+candidates."""
 
 from __future__ import annotations
 
@@ -7,9 +8,10 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from ..distance import part_distances
 from .table import Block
 
-__all__ = ["nearest"]
+__all__ = ["nearest", "reranked"]
 
 _CHUNK = 4096  # rows compared at once: 16×256 floats each are 64 MB
 Found = list[tuple[float, str, str]]
@@ -34,3 +36,11 @@ def nearest(blocks: Iterable[Block], queries: NDArray[np.float32], count: int) -
                     ]
                     best[number] = sorted(best[number] + found)[:count]
     return best
+
+
+def reranked(candidates: Block, query: NDArray[np.float32], count: int) -> Found:
+    """The `count` nearest of some rows to one parts×dim query."""
+    ids, identities, halves = candidates
+    distances = part_distances(query[None], halves.astype(np.float32))[0]
+    order = np.argsort(distances, kind="stable")[:count]
+    return [(float(distances[row]), ids[row], identities[row]) for row in order]

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import socket
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..errors import GalleryError
+from ..errors import GalleryError, UsageError
 
-__all__ = ["locked", "make_folder", "owner_only", "swept", "workplace", "write_json"]
+__all__ = [
+    "in_memory",
+    "locked",
+    "make_folder",
+    "on_this_disk",
+    "owner_only",
+    "swept",
+    "workplace",
+    "write_json",
+]
 
 _PATIENCE_S = 600.0
+_MEMORY = Path("/dev/shm")  # Linux: files that are never written to a disk, swap apart
+_ROOM = 1 << 30  # bytes that must be free there
 
 
 @contextmanager
@@ -46,8 +60,41 @@ def locked(path: Path, patience_s: float = _PATIENCE_S) -> Iterator[None]:
 
 def make_folder(path: Path) -> None:
     """Make the folder for its owner only; one that is there keeps its mode. Parents get the usual one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.mkdir(mode=0o700, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UsageError(f"{path} cannot be a folder: there is a file of that name, or above it") from error
+
+
+def on_this_disk(folder: Path) -> Path:
+    """The folder. Raises UsageError for an address of an object store or another server, which would pass
+    for a relative path."""
+    folder = Path(folder)
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):$", folder.parts[0] if folder.parts else "")
+    if scheme and not folder.exists():
+        raise UsageError(
+            f"a gallery is a folder on a disk, {scheme[1]}:// is not supported: mount it as a file system "
+            "that locks files, or copy galleries by `gallery export` and `gallery import`"
+        )
+    return folder
+
+
+def in_memory(folder: Path) -> Path | None:
+    """A private folder that belongs to `folder` and lies in memory; None where that cannot be had."""
+    import shutil
+
+    try:
+        if shutil.disk_usage(_MEMORY).free < _ROOM:
+            return None
+        mark = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
+        place = _MEMORY / f"meshgait-{os.getuid()}-{mark}"
+        place.mkdir(mode=0o700, exist_ok=True)
+        found = place.lstat()
+    except (OSError, AttributeError):
+        return None
+    mine = found.st_uid == os.getuid() and stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o077
+    return place if mine else None  # anybody may make folders there
 
 
 def write_json(path: Path, value: Any) -> None:

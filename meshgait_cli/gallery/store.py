@@ -8,15 +8,13 @@
 
 Every write is one transaction: what `add` has returned is there after a crash, what it has not is there
 whole or not at all. Several processes may write, one after the other behind a lock, and read at any time.
-The lock is a local file: on a shared file system it must be one that locks; object storage is not supported
-yet.
+The lock is a file: a shared file system must be one that locks; object storage is not supported.
+With a passphrase, rows, silhouettes and log are sealed (`seal`); gallery.json and calibration.json are not.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -32,17 +30,21 @@ from numpy.typing import NDArray
 from ..errors import GalleryError, SourceNotFound, UsageError
 from ..records import SilhouetteSequence
 from .audit import Audit
-from .private import locked, make_folder, owner_only, swept, write_json
+from .keepsakes import Keepsakes
+from .private import in_memory, locked, make_folder, on_this_disk, owner_only, swept, write_json
+from .seal import Passphrase, Seal, said
+from .sealed import SealedTable
 from .sequence import GallerySequence, checked_name
-from .table import COLUMNS, Table
+from .table import COLUMNS, Table, Where
 
 __all__ = ["SCHEMA", "Store", "is_store"]
 
-SCHEMA = 1
+SCHEMA = {"plain": 1, "sealed": 2}  # what does not know seals refuses a sealed one as too new
 SETTINGS = "gallery.json"
 _ERASING = "erasing"  # this file stands while an erasure is under way
 _BATCH = 10_000  # rows of one transaction
 _RETRIES = 5
+_CANDIDATES = 200  # rows that the index proposes for the exact distance to decide about
 T = TypeVar("T")
 
 
@@ -53,37 +55,46 @@ def is_store(folder: Path) -> bool:
 class Store:
     """A gallery on the disk.
 
-    Raises SourceNotFound where there is none, GalleryError when it is damaged or of another version.
+    passphrase: of an encrypted gallery, or how to ask for it; None takes it from the environment. Raises
+    SourceNotFound where there is none, UsageError when a passphrase is wanted and none is given, GalleryError
+    when it is wrong, or the gallery damaged or of another version.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: Path, passphrase: Passphrase = None) -> None:
+        self.folder = on_this_disk(folder)
         if not is_store(self.folder):
             raise SourceNotFound(
                 f"{self.folder} is no gallery: `meshgait gallery create {self.folder}` makes one"
             )
-        self.audit = Audit(self.folder)
         self._settings = self._read_settings()
+        header = self._settings.get("seal")
+        self._seal = None if header is None else Seal.unlocked(header, said(passphrase, folder), folder)
+        self.audit = Audit(self.folder, self._seal)
+        self._keepsakes = Keepsakes(self._silhouettes, self._seal)
 
     def __repr__(self) -> str:
         return f"Store({str(self.folder)!r})"
 
     @classmethod
-    def create(cls, folder: Path) -> Store:
+    def create(cls, folder: Path, passphrase: str | None = None) -> Store:
         """Make an empty gallery, for its owner only. The first sequence decides of which model it is.
 
-        Raises GalleryError when the folder holds anything already.
+        passphrase: encrypts all that it will hold; without it nobody reads that again. Raises GalleryError
+        when the folder holds anything already, UsageError for a short passphrase.
         """
-        folder = Path(folder)
+        folder = on_this_disk(folder)
         if is_store(folder):
             raise GalleryError(f"{folder} is a gallery already")
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise GalleryError(f"{folder} holds something already: choose a new folder for the gallery")
+        created = datetime.now(UTC).isoformat(timespec="seconds")
+        settings: dict[str, Any] = {"schema": SCHEMA["plain"], "created": created, "model": None}
+        if passphrase is not None:
+            settings |= {"schema": SCHEMA["sealed"], "seal": Seal.new(passphrase)[1]}
         make_folder(folder)
         folder.chmod(0o700)
-        created = datetime.now(UTC).isoformat(timespec="seconds")
-        write_json(folder / SETTINGS, {"schema": SCHEMA, "created": created, "model": None})
-        store = cls(folder)
+        write_json(folder / SETTINGS, settings)
+        store = cls(folder, passphrase)
         store.audit.note("create")
         return store
 
@@ -96,6 +107,10 @@ class Store:
     def trained(self) -> bool:
         """False when its embeddings were made by a network with untrained weights."""
         return bool(self._settings["model"]["trained"]) if self._settings["model"] else True
+
+    @property
+    def encrypted(self) -> bool:
+        return self._seal is not None
 
     @property
     def shape(self) -> tuple[int, int] | None:
@@ -129,7 +144,7 @@ class Store:
         ids = [one.id or uuid4().hex[:16] for one in fresh]
         for one, new in zip(fresh, ids, strict=True):
             if one.silhouettes is not None:
-                self._keep(new, one.silhouettes)
+                self._keepsakes.keep(new, one.silhouettes)
         self._rows.add([replace(one, id=new) for one, new in zip(fresh, ids, strict=True)])
         self.audit.note("enrol", sorted({one.identity for one in fresh}), sequences=len(fresh))
         return ids
@@ -140,7 +155,7 @@ class Store:
         if self._settings["model"] is None:
             parts, dim = first.values.shape
             model = {"id": first.model_id, "trained": first.trained, "parts": parts, "dim": dim}
-            Table(self._vectors, first.model_id, first.trained, parts, dim).create()
+            self._table(model).create()
             write_json(self.folder / SETTINGS, {**self._settings, "model": model})
             self._settings = self._read_settings()
             self.__dict__.pop("_rows", None)
@@ -164,18 +179,9 @@ class Store:
         known: set[tuple[str, str, str]] = set()
         if sources and self._rows.count():
             names = ("source", "identity", "name")
-            found = self._rows.columns(names, is_in("source", sources))
+            found = self._rows.columns(names, {"source": sources})
             known = set(zip(*(found[name] for name in names), strict=True))
         return [one for one in sequences if (one.source, one.identity, one.name) not in known]
-
-    def _keep(self, sequence_id: str, sequence: SilhouetteSequence) -> None:
-        with owner_only():
-            make_folder(self._silhouettes)
-            path = self._silhouettes / f"{sequence_id}.npz"
-            aside = path.with_suffix(".tmp")
-            with aside.open("wb") as file:
-                np.savez_compressed(file, silhouettes=sequence.silhouettes, times=sequence.times)
-            os.replace(aside, path)
 
     def remove(self, identity: str, sequence_id: str | None = None) -> int:
         """Erase a person, or one sequence of theirs; returns how many sequences that were.
@@ -184,9 +190,9 @@ class Store:
         when it returns. After a crash in the middle the next write finishes it. Raises GalleryError when
         there is no such person or sequence.
         """
-        where = is_in("identity", [identity])
+        where = {"identity": [identity]}
         if sequence_id is not None:
-            where += f" AND {is_in('id', [sequence_id])}"
+            where["id"] = [sequence_id]
         with self._writing():
             ids = self._known(where, f"{identity!r}" + (f" {sequence_id}" if sequence_id else ""))
             self._mark_erasing()
@@ -200,7 +206,7 @@ class Store:
         person, or somebody has the new name."""
         new = checked_name(new)
         with self._writing():
-            if self._rows_or_none() and self._rows.count(is_in("identity", [new])):
+            if self._rows_or_none() and self._rows.count({"identity": [new]}):
                 raise GalleryError(f"{new!r} is in the gallery already: `gallery merge` makes two people one")
             return self._move("rename", [identity], new)
 
@@ -208,21 +214,21 @@ class Store:
         """Make several people one: those of `others` become `into`, who must be known. Returns how many
         sequences moved. Raises GalleryError when somebody is not known."""
         with self._writing():
-            self._known(is_in("identity", [into]), repr(into))
+            self._known({"identity": [into]}, repr(into))
             return self._move("merge", [name for name in others if name != into], into)
 
     def _move(self, action: str, names: Sequence[str], new: str) -> int:
         for name in names:
-            self._known(is_in("identity", [name]), repr(name))
+            self._known({"identity": [name]}, repr(name))
         if not names:
             raise UsageError("name at least one other person")
         self._mark_erasing()
-        moved = self._rows.rename(is_in("identity", list(names)), new)
+        moved = self._rows.rename({"identity": list(names)}, new)
         self._erase()
         self.audit.note(action, [new, *names], sequences=moved)
         return moved
 
-    def _known(self, where: str, who: str) -> list[str]:
+    def _known(self, where: Where, who: str) -> list[str]:
         ids = self._rows.columns(["id"], where)["id"] if self._rows_or_none() else []
         if not ids:
             raise GalleryError(f"there is no {who} in the gallery {self.folder}")
@@ -234,10 +240,7 @@ class Store:
     def _erase(self) -> None:
         """Free the folder of everything that the newest version does not hold."""
         self._rows.scrub()
-        kept = set(self._rows.columns(["id"])["id"])
-        for path in self._silhouettes.iterdir() if self._silhouettes.is_dir() else ():
-            if path.stem not in kept or path.suffix != ".npz":
-                path.unlink()
+        self._keepsakes.prune(set(self._rows.columns(["id"])["id"]))
         swept(self.work)
         (self.folder / _ERASING).unlink()
 
@@ -266,50 +269,56 @@ class Store:
 
         Raises GalleryError when `identity` is not in the gallery.
         """
-        where = None if identity is None else is_in("identity", [identity])
+        where = None if identity is None else {"identity": [identity]}
         found = self._read(lambda rows: rows.columns(COLUMNS, where)) if self._rows_or_none() else {"id": []}
         if identity is not None and not found["id"]:
             raise GalleryError(f"there is no {identity!r} in the gallery {self.folder}")
         rows = [dict(zip(found, values, strict=True)) for values in zip(*found.values(), strict=True)]
         for row in rows:
-            row["silhouettes"] = (self._silhouettes / f"{row['id']}.npz").exists()
+            row["silhouettes"] = row["id"] in self._keepsakes
         return sorted(rows, key=lambda row: (row["identity"], row["enrolled"], row["name"]))
 
     def sequences(self, identities: Iterable[str] | None = None) -> list[GallerySequence]:
         """Of these people, or of everybody: 4 kB a sequence of 16×256 halves on the disk, twice that here."""
-        where = None if identities is None else is_in("identity", sorted(identities))
+        where = None if identities is None else {"identity": sorted(identities)}
         return self._read(lambda rows: rows.sequences(where)) if self._rows_or_none() else []
 
     def holds(self, source: str) -> set[str]:
         """The identities under which the source with this sha256 was enrolled."""
         if not self._rows_or_none():
             return set()
-        where = is_in("source", [source])
-        return set(self._read(lambda rows: rows.columns(["identity"], where))["identity"])
+        return set(self._read(lambda rows: rows.columns(["identity"], {"source": [source]}))["identity"])
 
     def silhouettes(self, sequence_id: str) -> SilhouetteSequence | None:
         """What a sequence's embedding was made of; None when it was not kept."""
-        path = self._silhouettes / f"{Path(sequence_id).name}.npz"
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                found, times = arrays["silhouettes"], arrays["times"]
-        except FileNotFoundError:
-            return None
-        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise GalleryError(f"{path} is damaged: {error}") from error
-        return replace(SilhouetteSequence.from_arrays(found, sequence_id), times=times)
+        return self._keepsakes.read(sequence_id)
 
-    def nearest(self, queries: NDArray[np.float32], count: int) -> list[list[tuple[float, str, str]]]:
+    def nearest(
+        self, queries: NDArray[np.float32], count: int, exact: bool = False
+    ) -> list[list[tuple[float, str, str]]]:
         """For each of Q×parts×dim queries the `count` nearest sequences: distance, id, identity, nearest
         first.
 
-        Exact: every vector is read from the disk and compared.
+        Every vector is compared, unless `tune` has built an index: then the distances are exact, but one in
+        a hundred of the nearest may be missed (see docs/gallery.md). exact: compare every vector all the
+        same.
         """
-        from .nearest import nearest
+        from .nearest import nearest, reranked
 
-        if not self._rows_or_none():
-            return [[] for _ in queries]
-        return self._read(lambda rows: nearest(rows.blocks(), queries, count))
+        def ask(rows: Table) -> list[list[tuple[float, str, str]]]:
+            if not exact and rows.vectors_indexed():
+                many = max(_CANDIDATES, 2 * count)
+                return [reranked(rows.candidates(query, many), query, count) for query in queries]
+            return nearest(rows.blocks(), queries, count)
+
+        return self._read(ask) if self._rows_or_none() else [[] for _ in queries]
+
+    def tune(self) -> bool:
+        """Build the search index of a gallery of 50,000 sequences or more where it has none, or none for
+        many of them; returns whether anything was to do. It takes about a minute for each 100,000; others
+        who want to write wait for so long. An erasure takes the index away."""
+        with self._writing():
+            return self._rows_or_none() is not None and self._rows.index_vectors()
 
     def stats(self) -> dict[str, Any]:
         """Numbers about the gallery; bytes are those on the disk."""
@@ -322,6 +331,7 @@ class Store:
             "created": self._settings["created"],
             "model": self.model_id,
             "shape": list(self.shape or ()),
+            "encrypted": self.encrypted,
             "people": len(people),
             "with_several_sequences": sum(number > 1 for number in people.values()),
             "sequences": rows,
@@ -332,8 +342,9 @@ class Store:
 
     @property
     def work(self) -> Path:
-        """Where videos are extracted while they are enrolled."""
-        return self.folder / "work"
+        """Where videos are extracted while they are enrolled: of an encrypted gallery in memory, if that can
+        be."""
+        return (in_memory(self.folder) if self.encrypted else None) or self.folder / "work"
 
     @property
     def _vectors(self) -> Path:
@@ -345,8 +356,11 @@ class Store:
 
     @cached_property
     def _rows(self) -> Table:
-        model = self._settings["model"]
-        return Table(self._vectors, model["id"], model["trained"], model["parts"], model["dim"])
+        return self._table(self._settings["model"])
+
+    def _table(self, model: dict[str, Any]) -> Table:
+        what = (self._vectors, model["id"], model["trained"], model["parts"], model["dim"])
+        return Table(*what) if self._seal is None else SealedTable(*what, seal=self._seal)
 
     def _rows_or_none(self) -> Table | None:
         if self._settings["model"] is None:
@@ -374,15 +388,9 @@ class Store:
             schema, _, _ = settings["schema"], settings["model"], settings["created"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise GalleryError(f"{path} is damaged: {error}") from error
-        if schema != SCHEMA:
+        if schema != SCHEMA["sealed" if "seal" in settings else "plain"]:
             raise GalleryError(
-                f"{self.folder} is a gallery of version {schema}, this meshgait reads version {SCHEMA}: "
+                f"{self.folder} is a gallery of version {schema}, which this meshgait does not read: "
                 "use the meshgait that made it, or enrol its people into a new gallery"
             )
         return settings
-
-
-def is_in(column: str, values: Sequence[str]) -> str:
-    """A condition on a column of words; whatever is in them is quoted."""
-    quoted = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
-    return f"{column} IN ({quoted})"

@@ -6,7 +6,7 @@ import math
 import os
 import uuid
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from ..errors import GalleryError
 from ..records import GaitEmbedding
 from .sequence import GallerySequence
 
-__all__ = ["COLUMNS", "Block", "Table"]
+__all__ = ["COLUMNS", "Block", "Table", "Where", "sql"]
 
 NAME = "sequences"
 COLUMNS = (
@@ -29,9 +29,13 @@ _WORDS = ("id", "identity", "name", "source", "video", "view", "camera", "enroll
 _HALF_MAX = float(np.finfo(np.float16).max)
 _FRAGMENTS = 64  # small files that may pile up before they are joined
 _INDEX_FROM = 1000  # rows; fewer are found as fast without an index
+INDEX_VECTORS_FROM = 50_000  # rows; fewer are all compared
+_UNINDEXED = 0.05  # share of rows that may be missing from the index of vectors
+_PROBES = 40  # partitions of it that a search looks into
 _KEEP_OLD = timedelta(hours=1)  # versions that somebody may still be reading
 
 Block = tuple[list[str], list[str], NDArray[np.float16]]
+Where = Mapping[str, Sequence[str]]  # columns of words, and for each the words one of which must stand there
 
 
 class Table:
@@ -40,64 +44,113 @@ class Table:
     Writes are transactions of their own; the store sees to it that there is one writer at a time.
     """
 
+    _touched = "quality"  # a column to write anew when a row is to be rewritten
+
     def __init__(self, folder: Path, model_id: str, trained: bool, parts: int, dim: int) -> None:
         self.folder, self.model_id, self.trained, self.parts, self.dim = folder, model_id, trained, parts, dim
         self._table: Any = None
 
     def create(self) -> None:
         """Make it anew, empty."""
-        self._database().create_table(NAME, schema=self._schema(), mode="overwrite")
+        self._database().create_table(NAME, schema=self._stored_schema(), mode="overwrite")
 
     def add(self, sequences: Sequence[GallerySequence]) -> list[str]:
         """Append, all of them or none; returns their ids. Joins small files where too many pile up."""
         table, ids = self._rows(sequences)
-        self._open().add(table)
+        self._append(table)
         if self._open().stats()["fragment_stats"]["num_small_fragments"] >= _FRAGMENTS:
             self._optimise(_KEEP_OLD)
             self._index()
         return ids
 
-    def delete(self, where: str) -> None:
-        self._open().delete(where)
+    def _append(self, rows: Any) -> None:
+        self._open().add(rows)
 
-    def rename(self, where: str, identity: str) -> int:
-        return int(self._open().update(where=where, values={"identity": identity}).rows_updated)
+    def delete(self, where: Where) -> None:
+        self._open().delete(sql(where))
+
+    def rename(self, where: Where, identity: str) -> int:
+        return int(self._open().update(where=sql(where), values={"identity": identity}).rows_updated)
 
     def scrub(self) -> None:
         """Leave nothing on the disk that is not in the newest version: rewrite every row that stays, build
-        the index anew, and delete all older files. A reader in another process may have to start again."""
+        the index of names anew, drop that of vectors, and delete all older files. A reader in another process
+        may have to start again."""
         table = self._open()
         if table.count_rows():
-            table.update(values_sql={"quality": "quality"})
-        if any(index.columns == ["identity"] for index in table.list_indices()):
-            self._index(anew=True)
+            table.update(values_sql={self._touched: self._touched})
+        for index in table.list_indices():
+            if index.columns == ["identity"]:
+                self._index(anew=True)
+            else:
+                table.drop_index(index.name)
         self._optimise(timedelta(0))
 
-    def count(self, where: str | None = None) -> int:
-        return int(self._open().count_rows(where))
+    def count(self, where: Where | None = None) -> int:
+        return int(self._open().count_rows(sql(where) if where else None))
 
-    def columns(self, names: Sequence[str], where: str | None = None) -> dict[str, list[Any]]:
+    def columns(self, names: Sequence[str], where: Where | None = None) -> dict[str, list[Any]]:
         """The named columns, row by row in one order; no vectors."""
-        query = self._open().search().select(list(names))
-        found = (query.where(where) if where else query).to_arrow()
+        found = self._fetch(names, where)
         return {name: found[name].to_pylist() for name in names}
 
-    def sequences(self, where: str | None = None) -> list[GallerySequence]:
+    def sequences(self, where: Where | None = None) -> list[GallerySequence]:
         """Whole rows; without silhouettes."""
-        query = self._open().search().select([*COLUMNS, "vector"])
-        found = (query.where(where) if where else query).to_arrow()
+        found = self._fetch([*COLUMNS, "vector"], where)
         vectors = _halves(found["vector"].combine_chunks(), self.parts, self.dim).astype(np.float32)
         rows = found.drop_columns(["vector"]).to_pylist()
         return [self._sequence(row, vector) for row, vector in zip(rows, vectors, strict=True)]
 
     def blocks(self) -> Iterator[Block]:
         """ids, identities and N×parts×dim halves, some thousand rows at a time, straight from the disk."""
-        for batch in self._open().search().select(["id", "identity", "vector"]).to_batches():
-            yield (
-                batch.column("id").to_pylist(),
-                batch.column("identity").to_pylist(),
-                _halves(batch.column("vector"), self.parts, self.dim),
-            )
+        for batch in self._batches(("id", "identity", "vector")):
+            yield self._block(batch)
+
+    def _block(self, rows: Any) -> Block:
+        vectors = _halves(rows.column("vector"), self.parts, self.dim)
+        return rows.column("id").to_pylist(), rows.column("identity").to_pylist(), vectors
+
+    def _fetch(self, names: Sequence[str], where: Where | None) -> Any:
+        query = self._open().search().select(list(names))
+        return (query.where(sql(where)) if where else query).to_arrow()
+
+    def _batches(self, names: Sequence[str]) -> Iterator[Any]:
+        yield from self._open().search().select(list(names)).to_batches()
+
+    def vectors_indexed(self) -> bool:
+        """Whether there is an index of the vectors; rows that it does not hold yet are compared besides."""
+        return self._vector_index() is not None
+
+    def index_vectors(self) -> bool:
+        """Build it, or take into it what came since; returns whether there was anything to do.
+
+        IVF with RaBitQ codes of one bit a dimension, over the L2 of all parts concatenated, which orders
+        nearly as the mean over the parts does.
+        """
+        from lancedb.index import IvfRq
+
+        name, table = self._vector_index(), self._open()
+        if name is None:
+            if (count := table.count_rows()) < INDEX_VECTORS_FROM:
+                return False
+            partitions = max(1, round(math.sqrt(count) / 2))
+            table.create_index("vector", config=IvfRq(num_partitions=partitions, max_iterations=10))
+            return True
+        if table.index_stats(name).num_unindexed_rows <= _UNINDEXED * table.count_rows():
+            return False
+        self._optimise(_KEEP_OLD)
+        return True
+
+    def candidates(self, query: NDArray[np.float32], count: int) -> Block:
+        """About the `count` rows nearest to a parts×dim query, by the index."""
+        names = ["id", "identity", "vector"]
+        asked = self._open().search(query.ravel(), vector_column_name="vector").distance_type("l2")
+        found = asked.nprobes(_PROBES).select([*names, "_distance"]).limit(count).to_arrow()
+        return self._block(found.select(names).combine_chunks())
+
+    def _vector_index(self) -> str | None:
+        found = [index.name for index in self._open().list_indices() if index.columns == ["vector"]]
+        return found[0] if found else None
 
     def _database(self) -> Any:
         # Its remarks about its own housekeeping are no concern of the person at the terminal.
@@ -144,6 +197,9 @@ class Table:
             ]
         )
 
+    def _stored_schema(self) -> Any:
+        return self._schema()
+
     def _rows(self, sequences: Sequence[GallerySequence]) -> tuple[Any, list[str]]:
         import pyarrow as pa
 
@@ -175,3 +231,12 @@ class Table:
 def _halves(column: Any, parts: int, dim: int) -> NDArray[np.float16]:
     flat = column.flatten().to_numpy(zero_copy_only=False)
     return flat.reshape(-1, parts, dim)
+
+
+def sql(where: Where) -> str:
+    """The condition as the database wants it; whatever is in the words is quoted."""
+
+    def quoted(words: Sequence[str]) -> str:
+        return ", ".join("'" + word.replace("'", "''") + "'" for word in words)
+
+    return " AND ".join(f"{column} IN ({quoted(words)})" for column, words in where.items())
