@@ -33,13 +33,20 @@ class Actions:
     """Endpoints that change something. Each takes the request and its form, and ends on a page that says what
     was done, or why it was not."""
 
-    def __init__(self, gallery: Path, pages: Pages, searches: Searches) -> None:
+    def __init__(
+        self, gallery: Path, pages: Pages, searches: Searches, passphrase: str | None = None
+    ) -> None:
         self.gallery, self.pages, self.searches = gallery, pages, searches
+        self.passphrase = passphrase
+
+    def _store(self) -> Store:
+        """The gallery as it is now: others may write too."""
+        return Store(self.gallery, self.passphrase)
 
     def rename(self, _: Request, form: Form) -> Response:
         name, new = form.get("name", ""), form.get("new", "")
         try:
-            count = Store(self.gallery).rename(name, new)
+            count = self._store().rename(name, new)
         except MeshgaitError as error:
             return self._sorry(error, name)
         new = checked_name(new)
@@ -48,14 +55,14 @@ class Actions:
     def merge(self, _: Request, form: Form) -> Response:
         name, other = form.get("name", ""), form.get("other", "")
         try:
-            count = Store(self.gallery).merge(name, [other])
+            count = self._store().merge(name, [other])
         except MeshgaitError as error:
             return self._sorry(error, name)
         return self._person(name, f"{other} is {name} now: {_walks(count)} moved.")
 
     def remove(self, _: Request, form: Form) -> Response:
         name, sequence = form.get("name", ""), form.get("sequence") or None
-        store = Store(self.gallery)
+        store = self._store()
         try:
             count = store.remove(name, sequence)
         except MeshgaitError as error:
@@ -67,7 +74,7 @@ class Actions:
 
     def export(self, _: Request, form: Form) -> Response:
         """All that is held of a person, as a zip file that lies on no disk under any name."""
-        store, name = Store(self.gallery), form.get("name", "")
+        store, name = self._store(), form.get("name", "")
         try:
             with workplace(store.work) as place:
                 export(store, place / "export", name)
@@ -85,7 +92,7 @@ class Actions:
         search, number = self._walker(request, form)
         walker, verdict = search.walkers[number], search.verdict(number)
         here = f"/search/{search.id}"
-        store = Store(self.gallery)
+        store = self._store()
         try:
             if verdict.identity is not None:
                 raise GalleryError(f"this walk was enrolled as {verdict.identity} already")
@@ -122,7 +129,7 @@ class Actions:
         if identity is None:
             raise HTTPException(400, "Say which suggestion is wrong.")
         search.verdict(number).rejected.add(int(form["rank"]))
-        Store(self.gallery).audit.note("reject", [identity], walkers=1)
+        self._store().audit.note("reject", [identity], walkers=1)
         words = f"{search.walkers[number].label} is not {identity}: noted, and nothing was enrolled."
         return self.pages.go(f"/search/{search.id}", words)
 
@@ -164,7 +171,7 @@ class Actions:
         return self.pages.go(address("/person", name=name), words)
 
     def _sorry(self, error: MeshgaitError, name: str) -> Response:
-        known = name in Store(self.gallery).people()
+        known = name in self._store().people()
         return self.pages.go(address("/person", name=name) if known else "/", sentence(error), "bad")
 
 

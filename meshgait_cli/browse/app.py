@@ -35,12 +35,14 @@ __all__ = ["create_app"]
 _ENTRIES = 100  # of the log
 
 
-def create_app(gallery: Path, ask: Ask, keys: Keys, port: int, most_mb: float) -> Guard:
+def create_app(
+    gallery: Path, ask: Ask, keys: Keys, port: int, most_mb: float, passphrase: str | None = None
+) -> Guard:
     """The ASGI application. ask: answers a video, as `Searches` has it. port: where it will listen.
 
     Raises SourceNotFound where there is no gallery, GalleryError when it is damaged.
     """
-    site = _Site(Path(gallery), ask, keys, most_mb)
+    site = _Site(Path(gallery), ask, keys, most_mb, passphrase)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -61,11 +63,18 @@ def create_app(gallery: Path, ask: Ask, keys: Keys, port: int, most_mb: float) -
 
 
 class _Site:
-    def __init__(self, gallery: Path, ask: Ask, keys: Keys, most_mb: float) -> None:
+    def __init__(
+        self, gallery: Path, ask: Ask, keys: Keys, most_mb: float, passphrase: str | None = None
+    ) -> None:
+        self.passphrase = passphrase
         self.gallery, self.keys, self.most = gallery, keys, round(most_mb * 1e6)
         self.pages = Pages(csrf=keys.csrf, gallery=plain(gallery.resolve().name), most=self.most)
-        self.searches = Searches(gallery, ask)
-        self.actions = Actions(gallery, self.pages, self.searches)
+        self.searches = Searches(gallery, ask, passphrase)
+        self.actions = Actions(gallery, self.pages, self.searches, passphrase)
+
+    def _store(self) -> Store:
+        """The gallery as it is now: others may write too."""
+        return Store(self.gallery, self.passphrase)
 
     def routes(self) -> list[Route]:
         do = self.actions
@@ -96,7 +105,7 @@ class _Site:
         ]
 
     def people(self, request: Request) -> Response:
-        store, wanted = Store(self.gallery), request.query_params.get("q", "").strip()
+        store, wanted = self._store(), request.query_params.get("q", "").strip()
         shelf = shelf_of(names_of(store, wanted), _page(request), CARDS)
         return self.pages.show(
             "home.html.j2", request, shelf=shelf, wanted=wanted, trained=store.trained,
@@ -105,7 +114,7 @@ class _Site:
         )  # fmt: skip
 
     def person(self, request: Request) -> Response:
-        store, name = Store(self.gallery), request.query_params.get("name", "")
+        store, name = self._store(), request.query_params.get("name", "")
         rows = self._rows(store, name)
         shelf = shelf_of(rows, _page(request), WALKS)
         walks = Walks()
@@ -117,7 +126,7 @@ class _Site:
 
     def confirm_removal(self, request: Request) -> Response:
         name, sequence = (request.query_params.get(key, "") for key in ("name", "sequence"))
-        rows = self._rows(Store(self.gallery), name)
+        rows = self._rows(self._store(), name)
         chosen = [row for row in rows if sequence in ("", row["id"])]
         if not chosen:
             raise HTTPException(404, f"{name} has no such walk.")
@@ -127,7 +136,7 @@ class _Site:
         )  # fmt: skip
 
     def confirm_merge(self, request: Request) -> Response:
-        store = Store(self.gallery)
+        store = self._store()
         name, other = (request.query_params.get(key, "").strip() for key in ("name", "other"))
         known = store.people()
         if other == name or other not in known:
@@ -146,14 +155,14 @@ class _Site:
             return self.pages.show("progress.html.j2", request, search=search, progress=search.progress())
         return self.pages.show(
             "found.html.j2", request, search=search, page=search.page, data={"walks": search.page.walks},
-            others=_names(Store(self.gallery)),
+            others=_names(self._store()),
         )  # fmt: skip
 
     def progress(self, request: Request) -> Response:
         return JSONResponse(self.actions.search(request).progress())
 
     def about(self, request: Request) -> Response:
-        store, fault = Store(self.gallery), ""
+        store, fault = self._store(), ""
         try:
             store.audit.verify()
         except GalleryError as error:
@@ -164,7 +173,7 @@ class _Site:
 
     def picture(self, request: Request) -> Response:
         key = request.path_params["id"]
-        found = Store(self.gallery).silhouettes(key) if key.isalnum() else None
+        found = self._store().silhouettes(key) if key.isalnum() else None
         if found is None or not len(found):
             raise HTTPException(404, "No silhouettes were kept of this walk.")
         return Response(energy(found.cropped), media_type="image/png")

@@ -117,17 +117,21 @@ class Search:
 class Searches:
     """All questions of one run. ask(video, out, progress) answers one, extracting into the folder `out`."""
 
-    def __init__(self, gallery: Path, ask: Ask) -> None:
-        self.gallery, self.ask = gallery, ask
+    def __init__(self, gallery: Path, ask: Ask, passphrase: str | None = None) -> None:
+        self.gallery, self.ask, self.passphrase = gallery, ask, passphrase
         self.all: dict[str, Search] = {}
         self._waiting: SimpleQueue[Search | None] = SimpleQueue()
         self._worker: Thread | None = None
-        swept(Store(gallery).work)
+        swept(self._store().work)
+
+    def _store(self) -> Store:
+        """The gallery as it is now: others may write too."""
+        return Store(self.gallery, self.passphrase)
 
     def new(self, name: str) -> Search:
         """A question whose video is yet to be written to `search.video`."""
         stack = ExitStack()
-        folder = stack.enter_context(workplace(Store(self.gallery).work))
+        folder = stack.enter_context(workplace(self._store().work))
         return Search(name, folder, stack=stack)
 
     def start(self, search: Search) -> None:
@@ -194,7 +198,7 @@ class Searches:
             search.state = "cancelled" if search.cancelled.is_set() else "failed"
 
     def _done(self, search: Search, found: Identification, page: Page) -> None:
-        gone = _shown(found.answers) - set(Store(self.gallery).people())
+        gone = _shown(found.answers) - set(self._store().people())
         if gone:
             raise GalleryError("the gallery was changed in the meantime: search again")
         page.title = search.name

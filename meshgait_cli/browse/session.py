@@ -30,14 +30,15 @@ def serve(
     far: float = 0.01,
     most_mb: float = 2000,
     open_browser: bool = True,
+    passphrase: str | None = None,
     announce: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the gallery at 127.0.0.1:`port` (0: one that is free) until Ctrl-C. announce(address) is called
     once it answers there.
 
-    far: share of strangers that a search may accept. most_mb: the largest video that may be dropped. Raises
-    UsageError when the port is taken or the extra `browse` is not installed, SourceNotFound where there is no
-    gallery, GalleryError when it is damaged.
+    far: share of strangers that a search may accept. most_mb: the largest video that may be dropped.
+    passphrase: of an encrypted gallery. Raises UsageError when the port is taken or the extra `browse` is not
+    installed, SourceNotFound where there is no gallery, GalleryError when it is damaged.
     """
     if not 0 <= port < 1 << 16:
         raise UsageError(f"a port lies between 0 and 65535, not at {port}")
@@ -45,7 +46,7 @@ def serve(
         raise UsageError(f"a false-accept rate lies between 0 and 1, not at {far:g}")
     if most_mb <= 0:
         raise UsageError(f"--max-mb must be more than 0, not {most_mb:g}")
-    Store(gallery)
+    Store(gallery, passphrase)
     try:
         import uvicorn
 
@@ -62,14 +63,16 @@ def serve(
     def ask(video: Path, out: Path, progress: Progress) -> Identification:
         from ..gallery.identify import identify
 
-        return identify(video, gallery, extractor, out, far=far, top_k=5, progress=progress)
+        return identify(
+            video, gallery, extractor, out, far=far, top_k=5, passphrase=passphrase, progress=progress
+        )
 
     before = os.umask(0o077)  # whatever is written while it runs is its owner's; a umask is every thread's
     try:
         with _listening(port) as bound:
             number = bound.getsockname()[1]
             keys = Keys()
-            app = create_app(gallery, ask, keys, number, most_mb)
+            app = create_app(gallery, ask, keys, number, most_mb, passphrase)
             config = uvicorn.Config(
                 app, log_level="error", access_log=False, server_header=False, ws="none", lifespan="on",
                 proxy_headers=False, timeout_graceful_shutdown=_BYE_S,

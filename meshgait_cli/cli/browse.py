@@ -9,6 +9,7 @@ import typer
 
 from . import options
 from .console import out
+from .galleries import passphrase_for
 
 __all__ = ["browse"]
 
@@ -30,6 +31,7 @@ def browse(
     sam_checkpoint: options.SamCheckpoint = None,
     crop_px: options.CropPx = 320,
     backend: options.Backend = "auto",
+    passphrase_file: options.PassphraseFile = None,
 ) -> None:
     """Look at a gallery in your browser: who is in it, search by a video, rename, merge, remove.
 
@@ -55,6 +57,7 @@ def browse(
 
     serve(
         gallery, Extractor(settings, device), port=port, far=far, most_mb=max_mb,
-        open_browser=open_browser, announce=announce,
+        open_browser=open_browser,
+        passphrase=passphrase_for(gallery, passphrase_file), announce=announce,
     )  # fmt: skip
     out().print("closed", style="dim")

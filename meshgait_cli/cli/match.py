@@ -9,6 +9,7 @@ import typer
 
 from . import options
 from .console import err, out, print_json, showing, warn_untrained
+from .galleries import passphrase_for
 
 if TYPE_CHECKING:
     from ..records import Match
@@ -51,6 +52,7 @@ def match(
     sam_checkpoint: options.SamCheckpoint = None,
     crop_px: options.CropPx = 320,
     backend: options.Backend = "auto",
+    passphrase_file: options.PassphraseFile = None,
     report: options.Report = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -76,10 +78,12 @@ def match(
         network=model,
     )
     extractor = Extractor(settings, device)
+    passphrase = passphrase_for(gallery, passphrase_file)
     with showing(Path(query).name, quiet) as progress:
         found = identify(
             query, gallery, extractor, folder or DEFAULT_OUT, far=far, sets=sets,
-            normalise=normalise, top_k=top_k, progress=progress, announce=None if quiet else _announce,
+            normalise=normalise, top_k=top_k, passphrase=passphrase, progress=progress,
+            announce=None if quiet else _announce,
         )  # fmt: skip
         if page is not None:
             write_report(found, page, extractor=extractor, gallery=gallery, progress=progress)

@@ -17,6 +17,7 @@ __all__ = [
     "Json",
     "Model",
     "Out",
+    "PassphraseFile",
     "Quiet",
     "Report",
     "SamCheckpoint",
@@ -34,6 +35,14 @@ Model = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
+PassphraseFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--passphrase-file",
+        metavar="FILE",
+        help="An encrypted gallery's passphrase; else MESHGAIT_PASSPHRASE, or you are asked.",
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result and errors.")]
 Report = Annotated[
     Path | None,

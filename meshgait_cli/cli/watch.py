@@ -11,6 +11,7 @@ import typer
 
 from . import options
 from .console import err, showing, warn_untrained
+from .galleries import passphrase_for
 
 if TYPE_CHECKING:
     import threading
@@ -65,6 +66,7 @@ def watch(
     sam_checkpoint: options.SamCheckpoint = None,
     crop_px: options.CropPx = 320,
     backend: options.Backend = "auto",
+    passphrase_file: options.PassphraseFile = None,
     json: Annotated[bool, typer.Option("--json", help="Print the events on standard output.")] = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -101,6 +103,7 @@ def watch(
         far=far, sets=sets, seconds=seconds, reconnect=reconnect, patience=patience, save=save
     )
     what = live_source(source)
+    passphrase = passphrase_for(gallery, passphrase_file)
     stop = threading.Event()
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     path = log or Path("meshgait-watch") / f"{what.name}-{now}.jsonl"
@@ -115,7 +118,7 @@ def watch(
         try:
             run(
                 what, gallery, extractor, events, settings=settings, stop=stop,
-                show=show, begun=begun, progress=progress,
+                show=show, begun=begun, passphrase=passphrase, progress=progress,
             )  # fmt: skip
         except BrokenPipeError:  # whoever read our events has gone; the log has them all
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

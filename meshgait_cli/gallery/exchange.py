@@ -11,25 +11,26 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import GalleryError, ResultError, UsageError
+from ..errors import GalleryError, ResultError, SourceNotFound, UsageError
 from ..records import GaitEmbedding, SilhouetteSequence
 from ..results.embeddings import EmbeddingSet, LabelledEmbedding
 from .private import make_folder, owner_only, write_json
 from .sequence import GallerySequence
-from .store import Store
+from .store import Store, is_store
 
 __all__ = ["export", "import_into", "is_export"]
 
 INDEX = "sequences.json"
 VECTORS = "embeddings.safetensors"
 SCHEMA = 1
+_TOGETHER = 500  # sequences whose silhouettes are in memory at a time
 _ABOUT = """Exported by meshgait from a gallery of people and their way of walking. This is biometric
 personal data.
 
@@ -96,16 +97,30 @@ def _entry(one: GallerySequence) -> dict[str, Any]:
     }
 
 
-def import_into(store: Store, folder: Path) -> list[str]:
-    """Enrol an exported folder; returns the ids of the new sequences. Those that are there already are left
-    out.
+def import_into(store: Store, folder: Path, passphrase: str | None = None) -> list[str]:
+    """Enrol an exported folder, or another gallery; returns the ids of the new sequences. Those that are
+    there already are left out. passphrase: the other gallery's.
 
-    Raises GalleryError when it is no export, damaged, or of another model.
+    Raises SourceNotFound where there is nothing, GalleryError when it is neither, damaged, or of another
+    model.
     """
-    if not is_export(folder):
-        raise GalleryError(f"{folder} was not exported by meshgait: it has no {INDEX}")
+    if not folder.exists():
+        raise SourceNotFound(f"there is no {folder}")
     known = {row["id"] for row in store.describe()}
+    if is_store(folder):
+        return _copied(Store(folder, passphrase), store, known)
+    if not is_export(folder):
+        raise GalleryError(f"{folder} is no gallery, nor was it exported by meshgait: it has no {INDEX}")
     return store.add([one for one in _read(folder) if one.id not in known])
+
+
+def _copied(source: Store, target: Store, known: Collection[str]) -> list[str]:
+    found = [one for one in source.sequences() if one.id not in known]
+    ids: list[str] = []
+    for start in range(0, len(found), _TOGETHER):
+        some = found[start : start + _TOGETHER]
+        ids += target.add([replace(one, silhouettes=source.silhouettes(one.id)) for one in some])
+    return ids
 
 
 def _read(folder: Path) -> Sequence[GallerySequence]:

@@ -74,19 +74,21 @@ def identify(
     sets: str = "best",
     normalise: str | None = None,
     top_k: int | None = None,
+    passphrase: str | None = None,
     progress: Progress | None = None,
     announce: Callable[[str, int, int], None] | None = None,
 ) -> Identification:
     """Answer for every walker of `query` (a video is extracted below `out`), out of a gallery or a folder.
 
-    far: share of strangers that may be accepted. sets: `sets.METHODS`. normalise: None or "camera". announce:
-    as `index_folder` has it. Raises UsageError for an option out of range, NoWalkerError when nobody in the
-    query is usable, GalleryError when the gallery is empty, damaged or of another model.
+    far: share of strangers that may be accepted. sets: `sets.METHODS`. normalise: None or "camera".
+    passphrase: of an encrypted gallery. announce: as `index_folder` has it. Raises UsageError for an option
+    out of range, NoWalkerError when nobody in the query is usable, GalleryError when the gallery is empty,
+    damaged or of another model.
     """
     check_question(far, sets)
     if normalise not in (None, "camera"):
         raise UsageError(f"unknown normalisation {normalise!r}: use camera")
-    opened = open_known(gallery, extractor, progress=progress, announce=announce)
+    opened = open_known(gallery, extractor, passphrase=passphrase, progress=progress, announce=announce)
     store, people = opened.store, opened.people
     if store is not None and kind_of(query) != "embeddings":
         store.require_model(extractor.embedder.model_id)

@@ -14,6 +14,7 @@ from ..errors import GalleryError, UsageError
 from ..records import GaitEmbedding
 from .calibration import Calibration, shipped
 from .folder import index_folder
+from .private import on_this_disk
 from .search import Gallery
 from .sets import check_method
 from .store import Store, is_store
@@ -88,18 +89,19 @@ def open_known(
     gallery: Path,
     extractor: Extractor,
     *,
+    passphrase: str | None = None,
     progress: Progress | None = None,
     announce: Callable[[str, int, int], None] | None = None,
 ) -> Known:
     """Open a gallery, or index a folder of known people.
 
-    announce: as `index_folder` has it. Raises SourceNotFound where there is none, GalleryError when it is
-    empty, damaged or of another model.
+    passphrase: of an encrypted gallery. announce: as `index_folder` has it. Raises SourceNotFound where there
+    is none, GalleryError when it is empty, damaged or of another model.
     """
-    if not is_store(gallery):
+    if not is_store(on_this_disk(gallery)):
         indexed = index_folder(gallery, extractor, progress=progress, announce=announce)
         return Known(len(indexed.gallery.identities), None, indexed.gallery, indexed.notes)
-    store = Store(gallery)
+    store = Store(gallery, passphrase)
     people = len(store.people())
     if not people:
         raise GalleryError(f"the gallery {gallery} is empty: `meshgait gallery enroll` puts people in")

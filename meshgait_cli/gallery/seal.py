@@ -12,14 +12,13 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from ..errors import GalleryError, UsageError
 
-__all__ = ["PASSPHRASE", "SHORTEST", "Passphrase", "Seal", "said"]
+__all__ = ["PASSPHRASE", "SHORTEST", "Seal", "said"]
 
 PASSPHRASE = "MESHGAIT_PASSPHRASE"  # in the environment
 SHORTEST = 8  # characters of a new passphrase
@@ -28,16 +27,15 @@ _MOST_MEMORY = 1 << 30  # bytes that a gallery's settings may make scrypt take
 _NONCE = 12
 _ABOUT = b"meshgait gallery data key"
 
-Passphrase = str | Callable[[], str] | None
 
-
-def said(passphrase: Passphrase, folder: Path) -> str:
-    """The passphrase: as given, asked for now, or from the environment. Raises UsageError when none is."""
-    if isinstance(passphrase, str):
-        return passphrase
-    found = passphrase() if passphrase is not None else os.environ.get(PASSPHRASE, "")
+def said(passphrase: str | None, folder: Path) -> str:
+    """The passphrase as given, or from the environment. Raises UsageError when it is in neither."""
+    found = passphrase or os.environ.get(PASSPHRASE)
     if not found:
-        raise UsageError(f"the gallery {folder} is encrypted: give its passphrase in {PASSPHRASE}")
+        raise UsageError(
+            f"the gallery {folder} is encrypted: its passphrase is asked for at a terminal, or taken from "
+            f"{PASSPHRASE} or --passphrase-file"
+        )
     return found
 
 

@@ -61,7 +61,7 @@ class SealedTable(Table):
     def count(self, where: Where | None = None) -> int:
         return len(self._fetch(["id"], where)) if where else super().count()
 
-    def index_vectors(self) -> bool:
+    def wants_index(self) -> bool:
         """There is nothing in the clear to build an index over."""
         return False
 

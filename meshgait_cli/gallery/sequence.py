@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from ..errors import UsageError
 from ..records import GaitEmbedding, SilhouetteSequence
 
-__all__ = ["NAME_LIMIT", "GallerySequence", "checked_name"]
+__all__ = ["NAME_LIMIT", "GallerySequence", "checked_name", "meant"]
 
 NAME_LIMIT = 200  # characters
+_GUESSED = 5000  # people among whom a mistyped name is looked for
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,3 +50,14 @@ def checked_name(identity: str) -> str:
     if not name.isprintable():
         raise UsageError(f"{name!r} holds control characters: choose another name")
     return name
+
+
+def meant(identity: str, people: Collection[str]) -> str:
+    """A question about the one name that a mistyped one is like; nothing when there is none."""
+    from difflib import get_close_matches
+
+    if len(people) > _GUESSED:
+        return ""
+    folded = {name.casefold(): name for name in people}
+    found = get_close_matches(identity.casefold(), folded, n=1, cutoff=0.7)
+    return f": did you mean {folded[found[0]]!r}?" if found else ""

@@ -14,7 +14,6 @@ With a passphrase, rows, silhouettes and log are sealed (`seal`); gallery.json a
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -32,15 +31,14 @@ from ..records import SilhouetteSequence
 from .audit import Audit
 from .keepsakes import Keepsakes
 from .private import in_memory, locked, make_folder, on_this_disk, owner_only, swept, write_json
-from .seal import Passphrase, Seal, said
+from .seal import Seal, said
 from .sealed import SealedTable
-from .sequence import GallerySequence, checked_name
+from .sequence import GallerySequence, checked_name, meant
+from .settings import SCHEMA, SETTINGS, is_store, read_settings
 from .table import COLUMNS, Table, Where
 
-__all__ = ["SCHEMA", "Store", "is_store"]
+__all__ = ["Store", "is_store"]
 
-SCHEMA = {"plain": 1, "sealed": 2}  # what does not know seals refuses a sealed one as too new
-SETTINGS = "gallery.json"
 _ERASING = "erasing"  # this file stands while an erasure is under way
 _BATCH = 10_000  # rows of one transaction
 _RETRIES = 5
@@ -48,25 +46,21 @@ _CANDIDATES = 200  # rows that the index proposes for the exact distance to deci
 T = TypeVar("T")
 
 
-def is_store(folder: Path) -> bool:
-    return (folder / SETTINGS).is_file()
-
-
 class Store:
     """A gallery on the disk.
 
-    passphrase: of an encrypted gallery, or how to ask for it; None takes it from the environment. Raises
-    SourceNotFound where there is none, UsageError when a passphrase is wanted and none is given, GalleryError
-    when it is wrong, or the gallery damaged or of another version.
+    passphrase: of an encrypted gallery; None takes it from the environment. Raises SourceNotFound where there
+    is none, UsageError when a passphrase is wanted and none is given, GalleryError when it is wrong, or the
+    gallery damaged or of another version.
     """
 
-    def __init__(self, folder: Path, passphrase: Passphrase = None) -> None:
+    def __init__(self, folder: Path, passphrase: str | None = None) -> None:
         self.folder = on_this_disk(folder)
         if not is_store(self.folder):
             raise SourceNotFound(
                 f"{self.folder} is no gallery: `meshgait gallery create {self.folder}` makes one"
             )
-        self._settings = self._read_settings()
+        self._settings = read_settings(self.folder)
         header = self._settings.get("seal")
         self._seal = None if header is None else Seal.unlocked(header, said(passphrase, folder), folder)
         self.audit = Audit(self.folder, self._seal)
@@ -157,7 +151,7 @@ class Store:
             model = {"id": first.model_id, "trained": first.trained, "parts": parts, "dim": dim}
             self._table(model).create()
             write_json(self.folder / SETTINGS, {**self._settings, "model": model})
-            self._settings = self._read_settings()
+            self._settings = read_settings(self.folder)
             self.__dict__.pop("_rows", None)
         for one in sequences:
             self.require_model(one.embedding.model_id)
@@ -194,7 +188,7 @@ class Store:
         if sequence_id is not None:
             where["id"] = [sequence_id]
         with self._writing():
-            ids = self._known(where, f"{identity!r}" + (f" {sequence_id}" if sequence_id else ""))
+            ids = self._known(where, identity, sequence_id)
             self._mark_erasing()
             self._rows.delete(where)
             self._erase()
@@ -206,6 +200,8 @@ class Store:
         person, or somebody has the new name."""
         new = checked_name(new)
         with self._writing():
+            if new == identity:
+                raise UsageError(f"{new!r} is the name already")
             if self._rows_or_none() and self._rows.count({"identity": [new]}):
                 raise GalleryError(f"{new!r} is in the gallery already: `gallery merge` makes two people one")
             return self._move("rename", [identity], new)
@@ -214,12 +210,12 @@ class Store:
         """Make several people one: those of `others` become `into`, who must be known. Returns how many
         sequences moved. Raises GalleryError when somebody is not known."""
         with self._writing():
-            self._known({"identity": [into]}, repr(into))
+            self._known({"identity": [into]}, into)
             return self._move("merge", [name for name in others if name != into], into)
 
     def _move(self, action: str, names: Sequence[str], new: str) -> int:
         for name in names:
-            self._known({"identity": [name]}, repr(name))
+            self._known({"identity": [name]}, name)
         if not names:
             raise UsageError("name at least one other person")
         self._mark_erasing()
@@ -228,11 +224,17 @@ class Store:
         self.audit.note(action, [new, *names], sequences=moved)
         return moved
 
-    def _known(self, where: Where, who: str) -> list[str]:
+    def _known(self, where: Where, identity: str, sequence_id: str | None = None) -> list[str]:
         ids = self._rows.columns(["id"], where)["id"] if self._rows_or_none() else []
         if not ids:
-            raise GalleryError(f"there is no {who} in the gallery {self.folder}")
+            raise self._nobody(identity, sequence_id)
         return ids
+
+    def _nobody(self, identity: str, sequence_id: str | None = None) -> GalleryError:
+        people = self.people()
+        if identity in people:
+            return GalleryError(f"{identity!r} has no sequence {sequence_id}")
+        return GalleryError(f"there is no {identity!r} in the gallery {self.folder}{meant(identity, people)}")
 
     def _mark_erasing(self) -> None:
         write_json(self.folder / _ERASING, {})
@@ -247,7 +249,7 @@ class Store:
     @contextmanager
     def _writing(self) -> Iterator[None]:
         with locked(self.folder / ".lock"), owner_only():
-            self._settings = self._read_settings()
+            self._settings = read_settings(self.folder)
             if (self.folder / _ERASING).exists():  # a process died in the middle of it
                 self._erase()
             yield
@@ -272,7 +274,7 @@ class Store:
         where = None if identity is None else {"identity": [identity]}
         found = self._read(lambda rows: rows.columns(COLUMNS, where)) if self._rows_or_none() else {"id": []}
         if identity is not None and not found["id"]:
-            raise GalleryError(f"there is no {identity!r} in the gallery {self.folder}")
+            raise self._nobody(identity)
         rows = [dict(zip(found, values, strict=True)) for values in zip(*found.values(), strict=True)]
         for row in rows:
             row["silhouettes"] = row["id"] in self._keepsakes
@@ -313,12 +315,19 @@ class Store:
 
         return self._read(ask) if self._rows_or_none() else [[] for _ in queries]
 
-    def tune(self) -> bool:
+    def tune(self, announce: Callable[[int], None] | None = None) -> bool:
         """Build the search index of a gallery of 50,000 sequences or more where it has none, or none for
-        many of them; returns whether anything was to do. It takes about a minute for each 100,000; others
-        who want to write wait for so long. An erasure takes the index away."""
+        many of them; returns whether anything was to do.
+
+        It takes a minute or more for each 100,000; others who want to write wait for so long. An erasure
+        takes the index away. announce(sequences) is called before there is something to do.
+        """
+        if not (rows := self._rows_or_none()) or not self._read(Table.wants_index):
+            return False
+        if announce:
+            announce(self._read(Table.count))
         with self._writing():
-            return self._rows_or_none() is not None and self._rows.index_vectors()
+            return rows.index_vectors()
 
     def stats(self) -> dict[str, Any]:
         """Numbers about the gallery; bytes are those on the disk."""
@@ -332,6 +341,7 @@ class Store:
             "model": self.model_id,
             "shape": list(self.shape or ()),
             "encrypted": self.encrypted,
+            "search": "by an index" if rows and self._read(Table.vectors_indexed) else "exact",
             "people": len(people),
             "with_several_sequences": sum(number > 1 for number in people.values()),
             "sequences": rows,
@@ -364,7 +374,7 @@ class Store:
 
     def _rows_or_none(self) -> Table | None:
         if self._settings["model"] is None:
-            self._settings = self._read_settings()  # another process may have enrolled the first person
+            self._settings = read_settings(self.folder)  # another process may have enrolled the first person
         return self._rows if self._settings["model"] else None
 
     def _read(self, ask: Callable[[Table], T]) -> T:
@@ -380,17 +390,3 @@ class Store:
             raise GalleryError(
                 f"{self._vectors} cannot be read: {str(error).splitlines()[0][:150]}"
             ) from error
-
-    def _read_settings(self) -> dict[str, Any]:
-        path = self.folder / SETTINGS
-        try:
-            settings = json.loads(path.read_text(encoding="utf-8"))
-            schema, _, _ = settings["schema"], settings["model"], settings["created"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise GalleryError(f"{path} is damaged: {error}") from error
-        if schema != SCHEMA["sealed" if "seal" in settings else "plain"]:
-            raise GalleryError(
-                f"{self.folder} is a gallery of version {schema}, which this meshgait does not read: "
-                "use the meshgait that made it, or enrol its people into a new gallery"
-            )
-        return settings

@@ -121,6 +121,13 @@ class Table:
         """Whether there is an index of the vectors; rows that it does not hold yet are compared besides."""
         return self._vector_index() is not None
 
+    def wants_index(self) -> bool:
+        """Whether there are enough rows for an index of vectors, and many that it does not hold."""
+        name, table = self._vector_index(), self._open()
+        if name is None:
+            return bool(table.count_rows() >= INDEX_VECTORS_FROM)
+        return bool(table.index_stats(name).num_unindexed_rows > _UNINDEXED * table.count_rows())
+
     def index_vectors(self) -> bool:
         """Build it, or take into it what came since; returns whether there was anything to do.
 
@@ -129,16 +136,13 @@ class Table:
         """
         from lancedb.index import IvfRq
 
-        name, table = self._vector_index(), self._open()
-        if name is None:
-            if (count := table.count_rows()) < INDEX_VECTORS_FROM:
-                return False
-            partitions = max(1, round(math.sqrt(count) / 2))
-            table.create_index("vector", config=IvfRq(num_partitions=partitions, max_iterations=10))
-            return True
-        if table.index_stats(name).num_unindexed_rows <= _UNINDEXED * table.count_rows():
+        if not self.wants_index():
             return False
-        self._optimise(_KEEP_OLD)
+        if self.vectors_indexed():
+            self._optimise(_KEEP_OLD)
+            return True
+        partitions = max(1, round(math.sqrt(self.count()) / 2))
+        self._open().create_index("vector", config=IvfRq(num_partitions=partitions, max_iterations=10))
         return True
 
     def candidates(self, query: NDArray[np.float32], count: int) -> Block:

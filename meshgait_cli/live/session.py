@@ -42,6 +42,7 @@ _TAKE_S = 0.2  # waited for a frame, before looking whether to stop
 _LAST_S = 10.0  # waited for the last judgements, in all
 _SLOW_FPS = 5.0  # watched below which steps cannot be told
 _RESTART_S = 1.0  # without a picture, after which the tracker starts afresh
+_PROBE_S = 4.0  # between two looks for small people: each takes the time of four frames
 _TRACKERS = 1_000_000  # tracklet numbers that one tracker may use
 
 
@@ -102,14 +103,16 @@ def watch(
     stop: threading.Event | None = None,
     show: Callable[[Scene], None] | None = None,
     begun: Callable[[], None] | None = None,
+    passphrase: str | None = None,
     progress: Progress | None = None,
     announce: Callable[[str, int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Watch until the source ends, `stop` is set or `settings.seconds` have passed; returns the last event.
 
-    show: called after every frame. begun: called once everything is loaded and the watch begins. progress,
-    announce: of a gallery folder that has to be indexed first. Raises SourceNotFound, GalleryError and
-    UsageError before anything is watched; VideoError when the source cannot be opened, or was given up.
+    show: called after every frame. begun: called once everything is loaded and the watch begins. passphrase:
+    of an encrypted gallery. progress, announce: of a gallery folder that has to be indexed first. Raises
+    SourceNotFound, GalleryError and UsageError before anything is watched; VideoError when the source cannot
+    be opened, or was given up.
     """
     settings = settings or WatchSettings()
     if not gallery.is_dir():
@@ -123,7 +126,7 @@ def watch(
     capture.start()
     try:
         _wait_for_picture(capture)
-        known = open_known(gallery, extractor, progress=progress, announce=announce)
+        known = open_known(gallery, extractor, passphrase=passphrase, progress=progress, announce=announce)
         if known.store is not None:
             known.store.require_model(extractor.embedder.model_id)
         with Judge(known, extractor, settings.far, settings.sets) as judge:
@@ -162,7 +165,7 @@ class _Watch:
         self._people, self._walkers = People(log), Walkers(settings.keep_s)
         self._focus = Focus(self._rank)
         self._observer = Observer(
-            ZoomingDetector(extractor.detector, extractor.settings.detector_px),
+            ZoomingDetector(extractor.detector, extractor.settings.detector_px, _PROBE_S),
             PersonTracker(extractor.settings.tracker, fps=10.0),
             extractor.segmenter,
             self._choose,

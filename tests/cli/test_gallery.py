@@ -145,3 +145,42 @@ def test_nothing_there_is_said_in_words(tmp_path: Path, meshgait: Run) -> None:
         refused = meshgait("gallery", command[0], tmp_path / "nowhere", *command[1:])
         assert refused.code == 2
         assert "gallery create" in refused.error
+
+
+def test_removal_takes_the_name_as_an_option_too(gallery: Path, meshgait: Run) -> None:
+    done = meshgait("gallery", "remove", gallery, "--identity", "ben", "--yes", "--json")
+    assert json.loads(done.out) == {"identity": "ben", "removed": 2}
+    for names in ((), ("anna", "--identity", "anna")):
+        assert meshgait("gallery", "remove", gallery, *names, "--yes").code == 2
+    assert len(json.loads(meshgait("gallery", "list", gallery, "--json").out)) == 2
+
+
+def test_a_mistyped_name_is_guessed_and_nobody_asked_about_it(gallery: Path, meshgait: Run) -> None:
+    for command in (("show", "Ana"), ("remove", "Ana"), ("merge", "ben", "Ana"), ("rename", "Ana", "x")):
+        refused = meshgait("gallery", command[0], gallery, *command[1:])
+        assert refused.code == 1
+        assert "did you mean 'anna'?" in refused.error
+        assert "y/N" not in refused.err
+
+
+def test_a_sequences_id_is_never_cut_short(gallery: Path, meshgait: Run) -> None:
+    (row,) = json.loads(meshgait("gallery", "show", gallery, "anna", "--json").out)
+    assert row["id"] in meshgait("gallery", "show", gallery, "anna").out
+    done = meshgait("gallery", "remove", gallery, "ben", "--sequence", row["id"], "--yes")
+    assert (done.code, "no sequence" in done.error) == (1, True)
+
+
+@pytest.mark.parametrize("command", [("create",), ("list",), ("enroll", EXAMPLES[0], "-i", "x")])
+def test_an_object_store_is_refused_in_words(
+    tmp_path: Path, meshgait: Run, monkeypatch: pytest.MonkeyPatch, command: tuple[Any, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    refused = meshgait("gallery", command[0], "s3://bucket/people", *command[1:])
+    assert (refused.code, "s3:// is not supported" in refused.error) == (2, True)
+    assert list(tmp_path.iterdir()) == []
+    assert "s3://" in meshgait("match", EXAMPLES[0], "-g", "s3://bucket/people", "-q").error
+
+
+def test_the_index_is_nothing_for_a_small_gallery(gallery: Path, meshgait: Run) -> None:
+    done = meshgait("gallery", "index", gallery, "--json")
+    assert json.loads(done.out) == {"gallery": str(gallery), "built": False, "search": "exact"}
