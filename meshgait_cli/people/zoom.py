@@ -19,11 +19,11 @@ class ZoomingDetector:
     """A detector that looks closely once a second, and in between as closely as the smallest person needs.
 
     In a street scene of 110 px tall people, yolo11n-pose finds a tenth at 640 of what it finds at 1280.
-    size: a fixed size instead.
+    size: a fixed size instead. probe_s: seconds between two close looks.
     """
 
-    def __init__(self, detector: PersonDetector, size: int | None = None) -> None:
-        self._detector, self._fixed = detector, size
+    def __init__(self, detector: PersonDetector, size: int | None = None, probe_s: float = PROBE_S) -> None:
+        self._detector, self._fixed, self._probe_s = detector, size, probe_s
         self._size = size or SIZES[-1]
         self._next_probe = -1.0
 
@@ -38,7 +38,7 @@ class ZoomingDetector:
                 (found,) = self._look([frame], SIZES[-1])
                 out.append(found)
                 self._size = self._needed(found, frame)
-                self._next_probe = frame.time_s + PROBE_S
+                self._next_probe = frame.time_s + self._probe_s
             else:
                 waiting.append(frame)
         return out + self._look(waiting, self._size)

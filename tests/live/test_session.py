@@ -21,14 +21,17 @@ from meshgait_cli.gallery.identify import calibrate
 from meshgait_cli.gallery.known import open_known
 from meshgait_cli.gallery.sequence import GallerySequence
 from meshgait_cli.gallery.store import Store
+from meshgait_cli.live import people, session
+from meshgait_cli.live.capture import Capture, Shot
 from meshgait_cli.live.events import EventLog
 from meshgait_cli.live.judge import Judge, Sample
 from meshgait_cli.live.session import Scene, WatchSettings, live_source, watch
 from meshgait_cli.people.segment import PersonMask, SegmentRequest
 from meshgait_cli.pipeline import ExtractSettings
-from meshgait_cli.records import Detection, GaitEmbedding, SilhouetteSequence
+from meshgait_cli.records import Detection, Frame, GaitEmbedding, SilhouetteSequence
 from meshgait_cli.results.spool import ROW
 from meshgait_cli.shipped import folder
+from meshgait_cli.video.sources import VideoSource
 
 FPS, TALL = 25, 192
 MODEL = "energy@1"
@@ -230,3 +233,41 @@ def test_a_gallery_of_another_network_is_refused(
     extractor.embedder.model_id = "other@2"  # type: ignore[misc]
     with EventLog(tmp_path / "log.jsonl") as log, pytest.raises(GalleryError, match="other@2"):
         watch(live_source(str(make_video(film(walks()[9], 0.5)))), known, extractor, log)  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+def test_many_visits_leave_nothing_behind(
+    known: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seven minutes of people coming and going, at a clock of our own: memory is what it was after one."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        pytest.skip("reads the memory in use from /proc")
+
+    def resident_mb() -> float:
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
+        return int(line.split()[1]) / 1024
+
+    clock = [0.0]
+    for module in (session, people):
+        monkeypatch.setattr(module, "monotonic", lambda: clock[0])
+    extractor = Extractor()
+    opened = open_known(known, extractor)  # type: ignore[arg-type]
+    films = [film(walk, 5.0) for walk in walks()[8:12]]
+    memory = []
+    with EventLog(tmp_path / "log.jsonl") as log, Judge(opened, extractor) as judge:  # type: ignore[arg-type]
+        capture = Capture(VideoSource("x", "stream", None, "x"))
+        running = session._Watch(capture.source, extractor, opened, capture, judge, log, WatchSettings())  # type: ignore[arg-type]
+        number = 0
+        for visit in range(60):
+            for picture in films[visit % len(films)][::2]:
+                clock[0] += 2 / FPS
+                number += 1
+                running._look(Shot(Frame(picture, number, clock[0]), clock[0]))
+                if number % 6 == 0:
+                    running._people.hear(judge.results(timeout=1.0))
+                    running._tick()
+            clock[0] += 2.0  # nobody there
+            memory.append(resident_mb())
+    assert running._people.seen >= 55
+    assert memory[-1] - memory[9] < 20
