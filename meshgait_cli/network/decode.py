@@ -42,14 +42,14 @@ def locate(volumes: Tensor, alpha: float = ALPHA) -> tuple[Tensor, Tensor]:
     The position is the expectation under softmax(alpha·volume) over all voxels; the confidence is that
     softmax, interpolated at the position: near 1 for one sharp peak, near 0 for a spread-out volume.
     """
-    count, points, *size = volumes.shape
+    count, points, depth, height, width = volumes.shape
     # As the network leaves them in memory, points run fastest: nothing is moved, and no volume is copied.
     voxels = volumes.permute(0, 3, 4, 2, 1).reshape(count, -1, points)
-    grid = _grid(*size, volumes.device)
+    grid = _grid(depth, height, width, volumes.device)
     with torch.autocast(volumes.device.type, enabled=False):
         mass = (alpha * voxels).softmax(1)  # in the precision of the volumes
         positions = (grid.T.to(mass.dtype) @ mass).transpose(1, 2).float()
-        return positions, _sampled(mass, positions, *size)
+        return positions, _sampled(mass, positions, depth, height, width)
 
 
 def _grid(depth: int, height: int, width: int, device: torch.device) -> Tensor:

@@ -59,21 +59,28 @@ class Embedder:
         sequences: Sequence[SilhouetteSequence],
         progress: Callable[[int, int], None] | None = None,
     ) -> list[GaitEmbedding]:
-        """One embedding for each sequence, in order; sequences of any length, one frame or more.
+        """One embedding for each sequence, in order; sequences of any length, one frame or more. Where the
+        network's config names a stretch, a long one's is the mean of its stretches'.
 
         progress: called with the number done and the number there are. Raises SilhouetteError for a
         sequence without silhouettes.
         """
         for sequence in sequences:
             _refuse_empty(sequence)
-        done: dict[int, GaitEmbedding] = {}
-        for group in _groups([len(sequence) for sequence in sequences], self.max_frames):
-            values = self._embed_group([sequences[index].cropped for index in group])
-            for index, value in zip(group, values, strict=True):
-                done[index] = GaitEmbedding(value, self.model_id, self.trained, len(sequences[index]))
+        parts = [_stretches(sequence.cropped, self.loaded.config.stretch) for sequence in sequences]
+        whole = [part for each in parts for part in each]
+        values: dict[int, NDArray[np.float32]] = {}
+        for group in _groups([len(part) for part in whole], self.max_frames):
+            values |= zip(group, self._embed_group([whole[index] for index in group]), strict=True)
             if progress is not None:
-                progress(len(done), len(sequences))
-        return [done[index] for index in range(len(sequences))]
+                progress(len(values) * len(sequences) // len(whole), len(sequences))
+        found, first = [], 0
+        for sequence, each in zip(sequences, parts, strict=True):
+            rows = range(first, first + len(each))
+            mean = np.mean([values[row] for row in rows], axis=0)
+            found.append(GaitEmbedding(mean, self.model_id, self.trained, len(sequence)))
+            first = rows.stop
+        return found
 
     def volumes(self, sequence: SilhouetteSequence) -> NDArray[np.float32]:
         """T×88×D×H×W, unnormalised; 1.4 MB a frame where D is 16. Raises RenderError without a 3-D branch."""
@@ -185,6 +192,12 @@ def _faces() -> NDArray[np.int32]:
 def _refuse_empty(sequence: SilhouetteSequence) -> None:
     if not len(sequence):
         raise SilhouetteError(f"{sequence.name or 'a sequence'} has no silhouettes to embed")
+
+
+def _stretches(silhouettes: NDArray[np.uint8], frames: int) -> list[NDArray[np.uint8]]:
+    """A sequence in parts of about so many frames, none much shorter; 0: all of it."""
+    count = max(1, round(len(silhouettes) / frames)) if frames else 1
+    return np.array_split(silhouettes, count)
 
 
 def _groups(lengths: list[int], limit: int) -> Iterator[list[int]]:

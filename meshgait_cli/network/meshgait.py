@@ -36,7 +36,9 @@ class ModelConfig:
     fusion: "concat" (the paper), "add", or one branch alone: "silhouette" (2-D), "heatmap" (3-D), "energy".
     energy: channels of the EnergyBranch's stages; where there are any, it stands beside the others.
     blocks, layers, channels, stem_stride: see DeepGait. hrnet, squeeze, volume_size: see HeatmapEstimator.
-    volume_channels: see VolumeFeatures. embedding_dim: per part. alpha, mesh_decoder,
+    volume_channels: see VolumeFeatures. embedding_dim: per part. stretch: frames that are embedded together:
+    a longer sequence is the mean of several such, 0 for all at once (people turn, and a mean silhouette over
+    a turn shows neither side). alpha, mesh_decoder,
     detach_before_mesh: see BodyDecoder.
     """
 
@@ -52,6 +54,7 @@ class ModelConfig:
     volume_channels: tuple[int, ...] = (64, 64, 128, 256)
     energy: tuple[int, ...] = ()
     embedding_dim: int = 256
+    stretch: int = 0
     alpha: float = ALPHA
     mesh_decoder: str = "linear"
     detach_before_mesh: bool = False

@@ -46,6 +46,7 @@ VARIANTS: dict[str, ModelConfig] = {
         volume_channels=(12, 24, 48),
         energy=(40, 80, 160, 160),
         embedding_dim=128,
+        stretch=30,
     ),
     # DeepGaitV2-P3D for Gait3D, for those who hold its checkpoint.
     "deepgaitv2": ModelConfig(

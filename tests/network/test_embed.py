@@ -114,6 +114,20 @@ def test_more_than_720_frames_are_pooled_exactly(tiny):
     )
 
 
+def test_a_long_sequence_is_the_mean_of_its_stretches_where_the_network_asks_for_them(tmp_path):
+    embedder = Embedder(_checkpoint(tmp_path, stretch=10), "cpu")
+    long, short = _sequence(31), _sequence(14)
+    parts = [SilhouetteSequence.from_arrays(part) for part in np.array_split(long.silhouettes, 3)]
+    steps = []
+    mean, alone = embedder.embed([long, short], lambda done, total: steps.append((done, total)))
+    expected = np.mean([each.values for each in embedder.embed(parts)], axis=0)
+    np.testing.assert_allclose(mean.values, expected, atol=1e-5)
+    whole = Embedder(_checkpoint(tmp_path), "cpu").embed([short])[0]  # too short to be parted
+    np.testing.assert_allclose(alone.values, whole.values, atol=1e-5)
+    assert (mean.frames, alone.frames) == (31, 14)
+    assert steps[-1] == (2, 2)
+
+
 def test_with_the_mirror_it_does_not_matter_which_way_one_walks(tiny):
     sequence = _sequence(5)
     turned = SilhouetteSequence.from_arrays(sequence.silhouettes[:, :, ::-1].copy())
