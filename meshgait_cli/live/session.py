@@ -193,6 +193,12 @@ class _Watch:
             models={model.role: model.id for model in extractor.models()},
             meshgait=__version__,
         )
+        if calibration is None:
+            self._log.write(
+                "note",
+                text="distances of this network are not calibrated, so nobody can be accepted: "
+                "`meshgait gallery calibrate` does it",
+            )
         for note in (*known.notes, *known.remarks(calibration, self._settings.far, self._settings.sets)):
             self._log.write("note", text=note)
 
