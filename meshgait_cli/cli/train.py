@@ -40,6 +40,15 @@ def train(
     partition: Annotated[
         Path | None, typer.Option("--partition", help="OpenGait's JSON: learn from its TRAIN_SET.")
     ] = None,
+    smpl_labels: Annotated[
+        Path | None,
+        typer.Option(
+            "--smpl-labels", help="Folder of SMPL labels (T×85) of the silhouettes; learns bodies too."
+        ),
+    ] = None,
+    smpl_path: Annotated[
+        Path | None, typer.Option("--smpl-path", help="Your SMPL .pkl or .npz (non-commercial licence).")
+    ] = None,
     videos: Annotated[
         list[Path] | None,
         typer.Option("--videos", help="A video, a result, or a folder of them; may be given several times."),
@@ -80,6 +89,8 @@ def train(
         data=data,
         benchmark=benchmark,
         partition=partition,
+        smpl_labels=smpl_labels,
+        smpl_path=smpl_path,
         videos=tuple(videos or ()),
         measure=measure,
         start_from=start_from,

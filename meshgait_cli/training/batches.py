@@ -22,7 +22,7 @@ from ..body.reflection import MIRROR
 from ..synth.corpus import Corpus
 from .traits import traits
 
-__all__ = ["Batch", "Batches", "Source", "fewer", "rolled"]
+__all__ = ["Batch", "Batches", "Source", "fewer", "mirrored", "rolled"]
 
 SHIFT = 2  # columns by which a silhouette may stand off centre
 
@@ -30,9 +30,9 @@ SHIFT = 2  # columns by which a silhouette may stand off centre
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
     """silhouettes: B×T×64×44 floats 0-1. watched: which of the T the branches that read frames see; the
-    energy branch sees all. labels: B class numbers. points: S×watched×88×3 in silhouette units, and traits:
-    S×TRAITS, see `traits.traits`, of the first S sequences; the others come without truth. seen: B×3, see
-    `losses.known_pairs`; None where everybody has a name."""
+    energy branch sees all. labels: B class numbers. points: S×watched×88×3 in silhouette units, of the first
+    S sequences; traits: R×TRAITS, see `traits.traits`, of the first R; the others come without truth. seen:
+    B×3, see `losses.known_pairs`; None where everybody has a name."""
 
     silhouettes: Tensor
     watched: slice
@@ -123,10 +123,15 @@ class Batches:
         truth = np.asarray(self.corpus.points[row])[frames[watched]].astype(np.float32)
         walks_left = float(self.corpus.labels["azimuth"][row]) % 360 > 180
         if walks_left != leftwards:  # a person and their mirror image are one person
-            view, truth = view[..., ::-1], truth[:, list(MIRROR)] * np.array([-1, 1, 1], np.float32)
+            view, truth = view[..., ::-1], mirrored(truth)
         shift = int(rng.integers(-SHIFT, SHIFT + 1))
         view, truth = rolled(view, shift), truth + np.array([shift / 64, 0, 0], np.float32)
         return np.ascontiguousarray(view), truth
+
+
+def mirrored(truth: np.ndarray) -> np.ndarray:
+    """T×88×3 points of the picture flipped left to right: left and right change names."""
+    return truth[:, list(MIRROR)] * np.array([-1, 1, 1], np.float32)
 
 
 def rolled(view: np.ndarray, columns: int) -> np.ndarray:

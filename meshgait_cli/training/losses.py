@@ -109,8 +109,8 @@ def nearer_body(predicted: Tensor, truth: Tensor) -> Tensor:
     """
     reflected = reflected_points(truth)
     with torch.no_grad():
-        straight, other = (sum(_point_errors(predicted, each)) for each in (truth, reflected))
-        swap = other < straight
+        straight, other = (torch.stack(_point_errors(predicted, each)) for each in (truth, reflected))
+        swap = other.sum(0) < straight.sum(0)
     return torch.where(swap[:, None, None], reflected, truth)
 
 

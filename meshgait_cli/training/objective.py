@@ -48,15 +48,11 @@ def step_losses(
     if model.energy_branch is not None and share < recipe.energy_until:
         watched = slice(0, 0)
     count = watched.stop - watched.start
-    told = len(batch.points)  # sequences whose truth is known
-    body = told * count > 0 and model.decoder is not None and recipe.rebuilds
-    chosen: bool | Tensor = False
-    if body:
-        draw = torch.Generator().manual_seed(step)
-        chosen = torch.randperm(told * count, generator=draw)[: max(1, recipe.decoded // group.world)]
-        chosen = chosen.to(device)
+    told, weight = None, 0.0
+    if count and model.decoder is not None and recipe.rebuilds:
+        told, weight = _told_frames(len(batch.points) * count, recipe, step, group, device)
     with torch.autocast(device.type, torch.bfloat16, enabled=recipe.bf16):
-        out = model(silhouettes, decode=chosen, watched=watched)
+        out = model(silhouettes, decode=False if told is None else told, watched=watched)
     embedding = group.gathered(out.embedding.float())
     labels = group.gathered(labels)
     known = None
@@ -78,14 +74,36 @@ def step_losses(
         losses["triplet"] = recipe.triplet * triplet_loss(distances, labels, recipe.margin, known)
     if recipe.classes and share >= recipe.classes_from and out.logits is not None:
         losses["classes"] = recipe.classes * cross_entropy(out.logits, batch.labels.to(device), CE_SCALE)
-    if recipe.traits and told:
+    known_traits = len(batch.traits)  # of the first sequences
+    if recipe.traits and known_traits:
         # Back at unit spread, which is what a linear layer expects.
-        own = slice(group.rank * len(silhouettes), group.rank * len(silhouettes) + told)
+        own = slice(group.rank * len(silhouettes), group.rank * len(silhouettes) + known_traits)
         guess = teller(features[own].flatten(1) * embedding.shape[2] ** 0.5)
         losses["traits"] = recipe.traits * nn.functional.smooth_l1_loss(guess, batch.traits.to(device))
-    if body and out.reconstruction is not None:
-        losses |= _body(model, out.reconstruction, batch.points.to(device).flatten(0, 1)[chosen], recipe)
+    if told is not None and out.reconstruction is not None:
+        points = batch.points.to(device).flatten(0, 1)
+        truth = points[told] if len(points) else points.new_zeros(len(told), 88, 3)
+        found = _body(model, out.reconstruction, truth, recipe)
+        losses |= {name: weight * loss for name, loss in found.items()}
     return losses
+
+
+def _told_frames(
+    known: int, recipe: Recipe, step: int, group: Group, device: torch.device
+) -> tuple[Tensor | None, float]:
+    """Which of the `known` frames, whose truth is told, are decoded, and what their mean weighs in the mean
+    over processes. A process that knows of none decodes one for nothing: its parameters need a gradient
+    where the others' have one."""
+    draw = torch.Generator().manual_seed(step)
+    chosen = torch.randperm(known, generator=draw)[: max(1, recipe.decoded // group.world)].to(device)
+    total = len(chosen)
+    if group.world > 1:
+        total = int(group.gathered(torch.tensor([total], device=device)).sum())
+    if not total:
+        return None, 0.0
+    if not len(chosen):
+        return torch.zeros(1, dtype=torch.long, device=device), 0.0
+    return chosen, len(chosen) * group.world / total
 
 
 def _rebuilding(

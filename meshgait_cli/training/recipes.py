@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import UsageError
 
-__all__ = ["RECIPES", "Recipe", "changed", "find"]
+__all__ = ["RECIPES", "Recipe", "changed", "find", "with_bodies"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +186,16 @@ RECIPES["self-supervised"] = replace(
     minutes=20.0,
     identities=1200,
 )
+
+
+def with_bodies(recipe: Recipe) -> Recipe:
+    """A recipe of silhouettes that also learns the bodies in them: our own network, weighed and optimised as
+    on synthetic walkers; who somebody is, as before. For a GPU, on paper: not yet run."""
+    b = RECIPES["meshgait-b"]
+    return replace(
+        recipe, variant=b.variant, joints=b.joints, markers=b.markers, mesh=b.mesh, decoded=b.decoded,
+        optimiser=b.optimiser, milestones=b.milestones, rate=b.rate, warmup=b.warmup, clip=b.clip,
+    )  # fmt: skip
 
 
 def changed(recipe: Recipe, changes: list[str]) -> Recipe:

@@ -18,8 +18,9 @@ class TrainSettings:
     """recipe: a name. changes: NAME=VALUE for its fields. minutes or steps: how long, the recipe's when
     neither is given. data: the training corpus, benchmark: the held-out one; made in the cache where they
     are not named, or named and not there. For a recipe of real data, data is the folder of silhouettes, and
-    partition OpenGait's JSON whose TRAIN_SET is learned from (everybody without it). videos: files, folders
-    of them, or results, to learn from without names. measure: on the benchmark, during the run and after it.
+    partition OpenGait's JSON whose TRAIN_SET is learned from (everybody without it); smpl_labels: a folder of
+    SMPL labels of them, with smpl_path, the user's SMPL file. videos: files, folders of them, or results, to
+    learn from without names. measure: on the benchmark, during the run and after it.
     start_from: a run's folder, a checkpoint or a variant's name; for videos the shipped network, unless one
     is named. threads: of the CPU, 0 for all."""
 
@@ -30,6 +31,8 @@ class TrainSettings:
     data: Path | None = None
     benchmark: Path | None = None
     partition: Path | None = None
+    smpl_labels: Path | None = None
+    smpl_path: Path | None = None
     videos: tuple[Path, ...] = ()
     measure: bool = True
     start_from: Path | None = None
@@ -46,7 +49,10 @@ class TrainSettings:
 
     def resolve(self) -> Recipe:
         """The recipe, with its changes. Raises UsageError or SourceNotFound for what cannot be."""
-        recipe = recipes.changed(recipes.find(self.recipe), list(self.changes))
+        recipe = recipes.find(self.recipe)
+        if self.smpl_labels is not None and not recipe.identities:
+            recipe = recipes.with_bodies(recipe)
+        recipe = recipes.changed(recipe, list(self.changes))
         if recipe.variant not in VARIANTS:
             raise UsageError(f"there is no network {recipe.variant!r}: use one of {', '.join(VARIANTS)}")
         start = self.start_from
@@ -58,6 +64,26 @@ class TrainSettings:
             raise UsageError(f"the recipe {self.recipe} learns from data of your own: name it by --data")
         if self.partition is not None and recipe.identities:
             raise UsageError("--partition goes with recipes for data of your own")
-        if not recipe.identities and (recipe.joints or recipe.markers or recipe.traits):
-            raise UsageError("real silhouettes come without joints: --set joints=0, markers=0 and traits=0")
+        if not recipe.identities and recipe.traits:
+            raise UsageError("nobody knows the traits of real people: --set traits=0")
+        if not recipe.identities and recipe.rebuilds and self.smpl_labels is None:
+            raise UsageError("real silhouettes come without joints: give --smpl-labels, or weigh them 0")
+        self._refuse_labels(recipe)
         return recipe
+
+    def _refuse_labels(self, recipe: Recipe) -> None:
+        """Where SMPL labels were given, and nothing could be made of them."""
+        if (self.smpl_labels is None) != (self.smpl_path is None):
+            raise UsageError("--smpl-labels goes with --smpl-path, your SMPL file, and it with --smpl-labels")
+        if self.smpl_labels is None:
+            return
+        if recipe.identities:
+            raise UsageError("--smpl-labels goes with recipes for data of your own")
+        if not recipe.rebuilds:
+            raise UsageError("nothing is learned from SMPL labels: weigh joints, markers or mesh")
+        if VARIANTS[recipe.variant].fusion in ("silhouette", "energy"):
+            raise UsageError(f"{recipe.variant} has no 3-D branch to learn from SMPL labels: --set variant=…")
+        if recipe.body_until:
+            raise UsageError(
+                "where some sequences have no labels, bodies are not learned alone: body_until=0"
+            )

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from ..assets import cache_dir
-from ..errors import MeshgaitError, SourceNotFound, UsageError
+from ..device import resolve_device
+from ..errors import BodyError, MeshgaitError, SourceNotFound, UsageError
 from ..evaluation.protocols import read_partition
 from ..pipeline import Extractor, ExtractSettings
 from ..results.directory import Result, is_result
@@ -19,6 +20,7 @@ from .batches import Batches, Source
 from .distributed import Group
 from .recipes import Recipe
 from .settings import TrainSettings
+from .smpl_labels import SmplLabels, SmplTruth
 from .walks import Mixed, Walk, WalkBatches, walks_of_results, walks_of_tree
 
 __all__ = ["BENCHMARK_SEED", "CORPUS_SEED", "SYNTHETIC", "benchmark_folder", "benchmark_of", "source_of"]
@@ -39,8 +41,11 @@ def source_of(
     drawn = (recipe.each, recipe.frames, settings.seed, recipe.window)
     facts: dict[str, Any]
     if not recipe.identities:
-        walks = _named(settings)
+        walks = _named(settings, out, group, made)
         facts = {"data": f"{len(walks)} sequences of silhouettes of the user's own", "licence": "not stated"}
+        if settings.smpl_labels is not None:
+            told = sum(walk.truth is not None for walk in walks)
+            facts["bodies"] = f"SMPL labels of {told} of them, by the user's own SMPL file (non-commercial)"
         return _real(walks, recipe, recipe.people, settings, group), facts
     corpus = _corpus(settings, recipe, group, made)
     facts = {"corpus": corpus.manifest, **SYNTHETIC}
@@ -101,12 +106,27 @@ def _real(
     )  # fmt: skip
 
 
-def _named(settings: TrainSettings) -> list[Walk]:
+def _named(settings: TrainSettings, out: Path, group: Group, made: Made | None) -> list[Walk]:
     assert settings.data is not None
     if not settings.data.exists():
         raise SourceNotFound(f"there is no {settings.data}")
     people = None if settings.partition is None else read_partition(settings.partition)["TRAIN_SET"]
-    return walks_of_tree(settings.data, people)
+    if settings.smpl_labels is None or settings.smpl_path is None:
+        return walks_of_tree(settings.data, people)
+    labels = SmplLabels(settings.data, settings.smpl_labels, settings.smpl_path, out / "bodies")
+    walks = walks_of_tree(settings.data, people, labels.of)
+    lengths = {walk.truth: walk.load for walk in walks if isinstance(walk.truth, SmplTruth)}
+    if not lengths:
+        raise BodyError(f"{settings.smpl_labels} has no labels of the sequences in {settings.data}")
+    if group.first:
+        labels.prepare(
+            list(lengths),
+            lambda truth: len(lengths[truth]()),
+            resolve_device(settings.device),
+            _telling(made, "bodies"),
+        )
+    group.agreed(0.0)
+    return walks
 
 
 def _results(settings: TrainSettings, out: Path, made: Made | None) -> list[Result]:

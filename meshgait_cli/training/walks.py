@@ -1,5 +1,7 @@
 """Real walks to learn from: with names (OpenGait trees, arrays, masks), or without (results of `extract`).
 
+Named ones may come with SMPL labels, all of them or some; of the others' bodies nothing is known.
+
 Without names each track is a class of its own. Two windows of one track are one person; tracks that were seen
 at the same time are two people; of all other pairs nothing is known, and nothing is asked
 (`losses.known_pairs`).
@@ -16,23 +18,27 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..datasets.silhouettes import places, read_place
+from ..datasets.silhouettes import Place, places, read_place
 from ..errors import NoWalkerError, SilhouetteError, UsageError
+from ..records import HEIGHT
 from ..results.directory import Result
-from .batches import SHIFT, Batch, Source, fewer, rolled
+from .batches import SHIFT, Batch, Source, fewer, mirrored, rolled
+from .smpl_labels import SmplTruth
 from .traits import TRAITS
-from .worsen import turned, worsened
+from .worsen import carried, turning, warped, worsened
 
 __all__ = ["Mixed", "Walk", "WalkBatches", "walks_of_results", "walks_of_tree"]
 
 _PLAIN = 0.05  # columns a frame by which somebody must move to be walking left or right
 Silhouettes = NDArray[np.uint8]
+Points = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Walk:
     """load: gives T×64×44. identity: class number. direction: walks to the right (1), the left (−1), neither
-    or nobody knows (0). session: where names are not known, which video, else −1. start_s, end_s: when."""
+    or nobody knows (0). session: where names are not known, which video, else −1. start_s, end_s: when.
+    truth: gives T×88×3 joints and markers in silhouette units, where they are known."""
 
     load: Callable[[], Silhouettes]
     identity: int
@@ -40,12 +46,18 @@ class Walk:
     session: int = -1
     start_s: float = 0.0
     end_s: float = 0.0
+    truth: Callable[[], Points] | None = None
 
 
-def walks_of_tree(root: Path, identities: Collection[str] | None = None) -> list[Walk]:
+def walks_of_tree(
+    root: Path,
+    identities: Collection[str] | None = None,
+    truth: Callable[[Place], SmplTruth | None] | None = None,
+) -> list[Walk]:
     """Named walks below `root`, read when they are needed; only of `identities` where they are given.
 
-    Raises SilhouetteError when there are none, UsageError when an identity is nowhere.
+    truth: gives what is known of the body in a sequence. Raises SilhouetteError when there are none,
+    UsageError when an identity is nowhere.
     """
     found = places(root)
     if not found:
@@ -59,7 +71,11 @@ def walks_of_tree(root: Path, identities: Collection[str] | None = None) -> list
             )
         names = sorted(set(identities))
     number = {name: index for index, name in enumerate(names)}
-    return [Walk(_Reader(place.path), number[place.identity]) for place in found if place.identity in number]
+    return [
+        Walk(_Reader(place.path), number[place.identity], truth=None if truth is None else truth(place))
+        for place in found
+        if place.identity in number
+    ]
 
 
 def walks_of_results(results: Sequence[Result]) -> list[Walk]:
@@ -108,7 +124,7 @@ def _direction(x: NDArray[np.float32]) -> int:
 
 
 class WalkBatches:
-    """Draws batches of real walks, as `Batches` does of synthetic ones; nothing is known of their bodies.
+    """Draws batches of real walks, as `Batches` does of synthetic ones; whose bodies are known come first.
 
     augment, faults: see `Recipe`. first_class: number of the first class.
     """
@@ -149,20 +165,24 @@ class WalkBatches:
         chosen = self._people(rng)
         leftwards = bool(rng.random() < 0.5)
         first = int(rng.integers(self.window - self.frames + 1))
-        views, labels, seen = [], [], []
+        watched = slice(first, first + self.frames)
+        drawn: list[tuple[Silhouettes, int, list[float], Points | None]] = []
         for place in range(rank, len(chosen), world):
             rng = np.random.default_rng([self.seed, step, 1, place])
             own = self.rows[chosen[place]]
             for row in rng.choice(own, self.each, replace=len(own) < self.each):
                 walk = self.walks[row]
-                views.append(self._window(walk, leftwards, rng))
-                labels.append(self.first_class + int(chosen[place]))
-                seen.append([walk.session, walk.start_s, walk.end_s])
+                view, truth = self._window(walk, leftwards, watched, rng)
+                label, when = self.first_class + int(chosen[place]), [walk.session, walk.start_s, walk.end_s]
+                drawn.append((view, label, when, truth))
+        drawn.sort(key=lambda each: each[3] is None)
+        views, labels, seen, truths = zip(*drawn, strict=True)
+        points = [truth for truth in truths if truth is not None]
         return Batch(
             torch.from_numpy(np.stack(views)).float() / 255,
-            slice(first, first + self.frames),
+            watched,
             torch.tensor(labels),
-            torch.zeros(0, self.frames, 88, 3),
+            torch.from_numpy(np.stack(points)) if points else torch.zeros(0, self.frames, 88, 3),
             torch.zeros(0, TRAITS),
             torch.tensor(seen, dtype=torch.float64),
         )
@@ -195,17 +215,25 @@ class WalkBatches:
             and max(one.start_s, two.start_s) <= min(one.end_s, two.end_s)
         ]
 
-    def _window(self, walk: Walk, leftwards: bool, rng: np.random.Generator) -> Silhouettes:
-        """Ordered frames in a row; a walk that is too short begins again."""
+    def _window(
+        self, walk: Walk, leftwards: bool, watched: slice, rng: np.random.Generator
+    ) -> tuple[Silhouettes, Points | None]:
+        """Ordered frames in a row, and the watched ones' truth; a walk that is too short begins again."""
         whole = walk.load()
         start = int(rng.integers(max(len(whole) - self.window, 0) + 1))
-        view = whole[(start + np.arange(self.window)) % len(whole)]
+        frames = (start + np.arange(self.window)) % len(whole)
+        view = whole[frames]
+        truth = None if walk.truth is None else walk.truth()[frames[watched]]
         # Where nobody knows which way they walk, views of the data are at least turned all alike.
         if leftwards if walk.direction == 0 else (walk.direction < 0) != leftwards:
             view = view[..., ::-1]
-        view = rolled(view, int(rng.integers(-SHIFT, SHIFT + 1)))
-        view = turned(view, rng, self.augment)
-        return np.ascontiguousarray(worsened(view, rng, self.faults))
+            truth = None if truth is None else mirrored(truth)
+        shift = int(rng.integers(-SHIFT, SHIFT + 1))
+        matrix = turning(rng, self.augment, view.shape[1], view.shape[2])
+        view = worsened(warped(rolled(view, shift), matrix), rng, self.faults)
+        if truth is not None:
+            truth = carried(truth + np.array([shift / HEIGHT, 0, 0], np.float32), matrix)
+        return np.ascontiguousarray(view), truth
 
 
 class Mixed:

@@ -1,7 +1,8 @@
 """What is done to real silhouettes before they are learned from: other cameras, other segmentations.
 
-Turning and perspective are OpenGait's augmentations. The faults are those that segmentation makes and keeps
-for a whole sequence: outlines too fat or too thin, feet or heads lost, a piece missing.
+Turning and perspective are OpenGait's augmentations; where joints are known they follow. The faults are those
+that segmentation makes and keeps for a whole sequence: outlines too fat or too thin, feet or heads lost, a
+piece missing.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["turned", "worsened"]
+from ..records import HEIGHT, SIDE_CUT
+
+__all__ = ["carried", "turned", "turning", "warped", "worsened"]
 
 _DEGREES = 10.0
 _LEAN = 0.1  # of the width, by which perspective moves a corner
@@ -19,7 +22,11 @@ Silhouettes = NDArray[np.uint8]
 
 def turned(view: Silhouettes, rng: np.random.Generator, chance: float) -> Silhouettes:
     """T×H×W; with `chance` each turned by up to 10° about the centre, and seen in perspective."""
-    height, width = view.shape[1:]
+    return warped(view, turning(rng, chance, view.shape[1], view.shape[2]))
+
+
+def turning(rng: np.random.Generator, chance: float, height: int, width: int) -> NDArray[np.float64]:
+    """3×3 that takes a pixel's place (its centre at whole numbers) to where it is seen."""
     matrix = np.eye(3)
     if rng.random() < chance:
         angle = float(rng.uniform(-_DEGREES, _DEGREES))
@@ -28,8 +35,25 @@ def turned(view: Silhouettes, rng: np.random.Generator, chance: float) -> Silhou
         corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
         moved = corners + rng.uniform(-_LEAN, _LEAN, (4, 2)).astype(np.float32) * width * [1, 0.5]
         matrix = cv2.getPerspectiveTransform(corners, moved.astype(np.float32)) @ matrix
+    return matrix
+
+
+def carried(points: NDArray[np.float32], matrix: NDArray[np.float64]) -> NDArray[np.float32]:
+    """T×N×3 in silhouette units, as `warped` moves the 64×44 picture they are of; depths stay."""
+    if (matrix == np.eye(3)).all():
+        return points
+    origin = np.array([HEIGHT / 2 - SIDE_CUT, HEIGHT / 2]) - 0.5
+    place = np.concatenate([points[..., :2] * HEIGHT + origin, np.ones_like(points[..., :1])], axis=-1)
+    place = place @ matrix.T
+    flat = (place[..., :2] / place[..., 2:] - origin) / HEIGHT
+    return np.concatenate([flat, points[..., 2:]], axis=-1).astype(np.float32)
+
+
+def warped(view: Silhouettes, matrix: NDArray[np.float64]) -> Silhouettes:
+    """T×H×W seen through a matrix of `turning`."""
     if (matrix == np.eye(3)).all():
         return view
+    height, width = view.shape[1:]
     return np.stack([cv2.warpPerspective(frame, matrix, (width, height)) for frame in view])
 
 
