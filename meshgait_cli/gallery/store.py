@@ -21,6 +21,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, TypeVar
 
 import numpy as np
@@ -121,7 +122,11 @@ class Store:
         Raises GalleryError when an embedding was made by another model than the gallery's, UsageError for a
         name that is none.
         """
-        sequences = [replace(one, identity=checked_name(one.identity)) for one in sequences]
+        names = {name: checked_name(name) for name in {one.identity for one in sequences}}
+        sequences = [
+            one if names[one.identity] == one.identity else replace(one, identity=names[one.identity])
+            for one in sequences
+        ]
         ids: list[str] = []
         with self._writing():
             for start in range(0, len(sequences), _BATCH):
@@ -133,13 +138,11 @@ class Store:
         fresh = self._fresh(sequences)
         if not fresh:
             return []
-        from uuid import uuid4
-
-        ids = [one.id or uuid4().hex[:16] for one in fresh]
+        ids = [one.id or token_hex(8) for one in fresh]
         for one, new in zip(fresh, ids, strict=True):
             if one.silhouettes is not None:
                 self._keepsakes.keep(new, one.silhouettes)
-        self._rows.add([replace(one, id=new) for one, new in zip(fresh, ids, strict=True)])
+        self._rows.add(fresh, ids)
         self.audit.note("enrol", sorted({one.identity for one in fresh}), sequences=len(fresh))
         return ids
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import uuid
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -54,14 +53,14 @@ class Table:
         """Make it anew, empty."""
         self._database().create_table(NAME, schema=self._stored_schema(), mode="overwrite")
 
-    def add(self, sequences: Sequence[GallerySequence]) -> list[str]:
-        """Append, all of them or none; returns their ids. Joins small files where too many pile up."""
-        table, ids = self._rows(sequences)
-        self._append(table)
+    def add(self, sequences: Sequence[GallerySequence], ids: Sequence[str]) -> None:
+        """Append under these ids, all of them or none. Joins small files where too many pile up."""
+        self._append(self._rows(sequences, ids))
         if self._open().stats()["fragment_stats"]["num_small_fragments"] >= _FRAGMENTS:
             self._optimise(_KEEP_OLD)
             self._index()
-        return ids
+        elif len(ids) >= _INDEX_FROM:
+            self._index()
 
     def _append(self, rows: Any) -> None:
         self._open().add(rows)
@@ -97,7 +96,7 @@ class Table:
     def sequences(self, where: Where | None = None) -> list[GallerySequence]:
         """Whole rows; without silhouettes."""
         found = self._fetch([*COLUMNS, "vector"], where)
-        vectors = _halves(found["vector"].combine_chunks(), self.parts, self.dim).astype(np.float32)
+        vectors = _halves(found["vector"], self.parts, self.dim).astype(np.float32)
         rows = found.drop_columns(["vector"]).to_pylist()
         return [self._sequence(row, vector) for row, vector in zip(rows, vectors, strict=True)]
 
@@ -150,7 +149,7 @@ class Table:
         names = ["id", "identity", "vector"]
         asked = self._open().search(query.ravel(), vector_column_name="vector").distance_type("l2")
         found = asked.nprobes(_PROBES).select([*names, "_distance"]).limit(count).to_arrow()
-        return self._block(found.select(names).combine_chunks())
+        return self._block(found)
 
     def _vector_index(self) -> str | None:
         found = [index.name for index in self._open().list_indices() if index.columns == ["vector"]]
@@ -204,24 +203,26 @@ class Table:
     def _stored_schema(self) -> Any:
         return self._schema()
 
-    def _rows(self, sequences: Sequence[GallerySequence]) -> tuple[Any, list[str]]:
+    def _rows(self, sequences: Sequence[GallerySequence], ids: Sequence[str]) -> Any:
         import pyarrow as pa
 
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        ids = [one.id or uuid.uuid4().hex[:16] for one in sequences]
         columns: dict[str, Any] = {name: [getattr(one, name) for one in sequences] for name in _WORDS}
-        columns["id"], columns["enrolled"] = ids, [one.enrolled or now for one in sequences]
+        columns["id"], columns["enrolled"] = list(ids), [one.enrolled or now for one in sequences]
         for name in ("start_s", "end_s"):
             columns[name] = np.array([getattr(one, name) for one in sequences], np.float64)
         columns["quality"] = np.array([one.embedding.quality for one in sequences], np.float32)
         columns["frames"] = np.array([one.embedding.frames for one in sequences], np.int32)
         columns["model"] = [self.model_id] * len(ids)
-        values = np.stack([one.embedding.values for one in sequences]).reshape(len(ids), -1)
-        if np.abs(values).max() > _HALF_MAX:
-            raise GalleryError(f"embeddings beyond ±{_HALF_MAX:.0f} do not fit in half precision")
-        halves = pa.array(values.astype(np.float16).ravel())
-        columns["vector"] = pa.FixedSizeListArray.from_arrays(halves, self.parts * self.dim)
-        return pa.table(columns, schema=self._schema()), ids
+        halves = np.empty((len(ids), self.parts, self.dim), np.float16)
+        for row, one in zip(halves, sequences, strict=True):
+            values = one.embedding.values
+            if max(values.max(), -values.min()) > _HALF_MAX:
+                raise GalleryError(f"embeddings beyond ±{_HALF_MAX:.0f} do not fit in half precision")
+            row[:] = values
+        flat = pa.array(halves.ravel())
+        columns["vector"] = pa.FixedSizeListArray.from_arrays(flat, self.parts * self.dim)
+        return pa.table(columns, schema=self._schema())
 
     def _sequence(self, row: dict[str, Any], vector: NDArray[np.float32]) -> GallerySequence:
         quality = row.pop("quality")
@@ -233,7 +234,8 @@ class Table:
 
 
 def _halves(column: Any, parts: int, dim: int) -> NDArray[np.float16]:
-    flat = column.flatten().to_numpy(zero_copy_only=False)
+    whole = column.combine_chunks() if hasattr(column, "combine_chunks") else column
+    flat = whole.flatten().to_numpy(zero_copy_only=False)
     return flat.reshape(-1, parts, dim)
 
 
