@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -33,15 +34,48 @@ Path(sys.argv[1], str(group.rank)).write_text(json.dumps(found))
 group.leave()
 """
 
+# Of two people, one a process, only the first person's body is known.
+BODIES = """
+import json, sys, numpy as np, torch
+from dataclasses import replace
+from pathlib import Path
+from meshgait_cli.network.meshgait import ModelConfig
+from meshgait_cli.training import recipes
+from meshgait_cli.training.distributed import join
+from meshgait_cli.training.loop import Run
+from meshgait_cli.training.run import build
+from meshgait_cli.training.walks import Walk, WalkBatches
+group, device = join(2, torch.device("cpu"))
+rng = np.random.default_rng(0)
+views = (rng.random((2, 6, 64, 44)) * 255).astype(np.uint8)
+truth = rng.uniform(-0.4, 0.4, (6, 88, 3)).astype(np.float32)
+walks = [Walk(lambda: views[0], 0, truth=lambda: truth), Walk(lambda: views[1], 1)]
+recipe = replace(
+    recipes.with_bodies(recipes.find("gait3d")), bf16=False, frames=4, late_frames=4, people=2, each=2,
+    decoded=100, rate=1e-3,
+)
+config = ModelConfig(
+    "small", blocks="2d", layers=(1, 1, 1, 1), channels=(4, 8, 8, 16), stem_stride=2, embedding_dim=8,
+    hrnet="tiny", squeeze=16, volume_size=8, volume_channels=(4, 8),
+)
+batches = WalkBatches(walks, 2, 2, 4, seed=0)
+run = Run(build(config, recipe, 2, seed=0), batches, recipe, Path(sys.argv[1], "run"), device, group)
+losses = [run.advance(0.1)["joints"] for _ in range(3)]
+known = [len(batches.batch(step, group.rank, group.world).points) for step in range(3)]
+weights = {name: value.double().sum().item() for name, value in run.model.named_parameters()}
+Path(sys.argv[1], str(group.rank)).write_text(json.dumps([losses, known, weights]))
+group.leave()
+"""
 
-def _run(world: int, folder: Path) -> list[dict]:
+
+def _run(world: int, folder: Path, program: str = PROGRAM) -> list[Any]:
     folder.mkdir()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(folder)],
+            [sys.executable, "-c", program, str(folder)],
             env={
                 **os.environ, "RANK": str(rank), "WORLD_SIZE": str(world), "LOCAL_RANK": str(rank),
                 "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1",
@@ -61,6 +95,20 @@ def test_loss_and_gradient_do_not_depend_on_the_number_of_processes(tmp_path):
         assert each["loss"] == pytest.approx(alone["loss"], rel=1e-5)
         assert each["gradient"] == pytest.approx(alone["gradient"], rel=1e-4, abs=1e-6)
         assert each["agreed"] == 0
+
+
+@pytest.mark.slow
+def test_a_process_without_labels_learns_bodies_from_the_other(tmp_path):
+    one, two = _run(2, tmp_path / "two", BODIES)
+    for step in range(3):
+        assert sorted([one[1][step], two[1][step]]) == [0, 2]
+        told, untold = (one, two) if one[1][step] else (two, one)
+        assert untold[0][step] == 0
+        assert told[0][step] > 0
+    assert one[2] == two[2]
+    # What is told is all there is: it weighs as in one process, twice in the mean of two.
+    (alone,) = _run(1, tmp_path / "one", BODIES)
+    assert (one[0][0] + two[0][0]) / 2 == pytest.approx(alone[0][0], rel=0.05)
 
 
 def test_a_batch_that_cannot_be_shared_evenly_is_refused(monkeypatch):
