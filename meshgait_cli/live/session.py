@@ -16,7 +16,7 @@ import numpy as np
 from .. import __version__
 from ..errors import SourceNotFound, UsageError
 from ..gallery.decide import ACCEPTED
-from ..gallery.known import Known, check_question, open_known
+from ..gallery.known import Known, open_known
 from ..people.observe import Observer
 from ..people.segment import SegmentRequest
 from ..people.track import PersonTracker
@@ -29,6 +29,7 @@ from .events import EventLog
 from .focus import DONE, IDLE, OPEN, Focus
 from .judge import Judge
 from .people import People, Person
+from .settings import WatchSettings
 from .walkers import LiveWalker, Walkers
 
 if TYPE_CHECKING:
@@ -44,31 +45,6 @@ _SLOW_FPS = 5.0  # watched below which steps cannot be told
 _RESTART_S = 1.0  # without a picture, after which the tracker starts afresh
 _PROBE_S = 4.0  # between two looks for small people: each takes the time of four frames
 _TRACKERS = 1_000_000  # tracklet numbers that one tracker may use
-
-
-@dataclass(frozen=True, slots=True)
-class WatchSettings:
-    """far: share of strangers that may be accepted as anybody. sets: `gallery.sets.METHODS`. seconds: stop
-    after so long. reconnect: open a lost stream again. patience: seconds without a picture after which to
-    give up; None: a first connection that fails does, a lost one is tried for ever. keep_s: seconds of
-    everybody that are looked at together. save: a folder for the silhouettes of those who leave."""
-
-    far: float = 0.01
-    sets: str = "best"
-    seconds: float | None = None
-    reconnect: bool = True
-    patience: float | None = None
-    keep_s: float = 20.0
-    save: Path | None = None
-
-    def __post_init__(self) -> None:
-        check_question(self.far, self.sets)
-        for name in ("seconds", "patience"):
-            value = getattr(self, name)
-            if value is not None and value <= 0:
-                raise UsageError(f"--{name} must be more than 0, not {value:g}")
-        if not 5 <= self.keep_s <= 120:
-            raise UsageError("keep_s lies between 5 and 120 seconds")
 
 
 @dataclass(frozen=True, slots=True)
