@@ -2,7 +2,7 @@
 
     python benchmarks/heldout.py [--model NAME_OR_FILE ...] [--benchmark DIR]
 
-200 synthetic people whom no recipe trains on, one gallery sequence and six probes each, fixed by seed
+200 synthetic people whom no recipe trains on, one gallery sequence and seven probes each, fixed by seed
 (`meshgait_cli.synth.corpus`). Rank-1 with 95 % intervals over people, EER, and the 3-D branch's joint error.
 Baselines: gait-energy images, raw and through PCA+LDA fitted on 300 *training* people. Prints a table and
 writes benchmarks/results/heldout.json.

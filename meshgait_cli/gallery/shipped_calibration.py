@@ -178,12 +178,14 @@ def trials(sequences: Sequence[GallerySequence], filling: NDArray[np.float32], s
 
 
 def pairs_in(done: Iterable[Trial], people: int) -> Pairs:
-    """The scores of all pairs in trials."""
+    """The scores of pairs in trials: people against themselves, and strangers against everybody. Somebody
+    known is not asked to be an impostor: their own sequences in the cohort would make all others look far.
+    """
     genuine, impostor = [], []
     for trial in done:
         same = trial.own[:, None] == np.arange(trial.scores.shape[1])[None]
         genuine.append(trial.scores[same])
-        impostor.append(trial.scores[~same])
+        impostor.append(trial.scores[trial.own < 0].ravel())
     return Pairs(np.concatenate(genuine).astype(float), np.concatenate(impostor).astype(float), people)
 
 

@@ -29,7 +29,7 @@ from .camera import Camera, sample_camera
 from .faults import SEVERITIES
 from .pool import each
 from .walkers import Identity, SyntheticSequence, make_identity, render_sequence
-from .wardrobe import CHANGED, OUTFITS
+from .wardrobe import CHANGED, COAT, OUTFITS
 
 __all__ = [
     "HELD_OUT",
@@ -46,7 +46,7 @@ __all__ = [
 Progress = Callable[[int, int], None]
 POPULATION = 2  # goes up when the people or their walks are drawn otherwise
 HELD_OUT = 1_000_000  # identities numbered from here on are never trained on
-PROBES = ("gallery", "same", "view", "clothes", "bag", "faults", "all")
+PROBES = ("gallery", "same", "view", "clothes", "bag", "faults", "all", "coat")
 LABELS = np.dtype(
     [
         ("identity", "i4"),
@@ -178,12 +178,12 @@ def make_benchmark(
     workers: int = 1,
     progress: Progress | None = None,
 ) -> None:
-    """Write the held-out benchmark: one gallery sequence and six probes for each of people never trained on.
+    """Write the held-out benchmark: a gallery sequence and seven probes of each of people never trained on.
 
     gallery: usual clothes, some view near the side, mild faults. same: as the gallery, another walk and
     other faults. view: any view. clothes: entirely other ones. bag: carrying. faults: heavy ones. all:
-    everything is drawn, in entirely other clothes. who: gives person `number` of `seed`, for studies of
-    other people.
+    everything is drawn, in entirely other clothes. coat: one over the usual clothes. who: gives person
+    `number` of `seed`, for studies of other people.
     """
     work = partial(_witness, seed, frames, who)
     _write(folder, each(work, range(identities), workers), progress, {
@@ -240,6 +240,8 @@ def _probe(
         outfit = int(rng.integers(CHANGED, OUTFITS))
     if name == "all":
         carrying = severity = None
+    if name == "coat":
+        outfit = COAT
     return render_sequence(
         identity, rng, frames, camera=camera, severity=severity, outfit=outfit, carrying=carrying,
         fps=float(rng.uniform(12, 30)),

@@ -12,10 +12,10 @@ import numpy as np
 
 from .clothes import FEET, SHINS, THIGHS, TORSO, UPPER_ARMS, Drape, Outfit, sample_hair, sample_outfit
 
-__all__ = ["CHANGED", "OUTFITS", "sample_wardrobe"]
+__all__ = ["CHANGED", "COAT", "OUTFITS", "sample_wardrobe"]
 
 OUTFITS = 5  # usual clothes; the same under a coat; with another top; two that share nothing but hair
-CHANGED = 3  # the first of those two
+COAT, CHANGED = 1, 3  # number of the coat, and of the first that shares nothing
 _KEPT = 0.85  # chance that hair is worn as usual
 _LEGS = (*THIGHS, *SHINS, *FEET)
 
