@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Judge", "Judgement", "Sample"]
 
-MOST_FRAMES = 180  # silhouettes that are embedded, the newest: a dozen strides at fifteen a second
+# Silhouettes that are embedded, the newest: as many of these as there are. Every new length costs memory that
+# is kept (torch's compiled operators); with every length from 15 to 180 that was a gigabyte after an hour.
+LENGTHS = (15, 20, 26, 34, 44, 58, 76, 100, 130)
 _MORE = (
     0.15  # share by which the silhouettes must have grown in number, or been replaced, for a new embedding
 )
@@ -138,28 +140,23 @@ class Judge:
         sequences: dict[int, SilhouetteSequence | None],
     ) -> set[int]:
         """Bring the probes of those up to date who have enough new silhouettes; returns their numbers."""
-        fresh: list[tuple[Sample, SilhouetteSequence]] = []
-        for sample in samples:
+        fresh = set()
+        for sample in samples:  # one by one: batches would be so many shapes more
             sequence = sequences[sample.number]
-            if sequence is not None and self._is_new(sample.number, sequence.frames):
-                fresh.append((sample, sequence))
-        if not fresh:
-            return set()
-        embedded = self._extractor.embedder.embed([sequence for _, sequence in fresh])
-        walkers = [
-            Walker(
+            if sequence is None or not self._is_new(sample.number, sequence.frames):
+                continue
+            (embedding,) = self._extractor.embedder.embed([sequence])
+            walker = Walker(
                 label=f"walker {sample.number}",
                 embedding=replace(embedding, quality=qualities[sample.number].score),
                 silhouettes=sequence,
                 start_s=float(sample.rows["time"][0]),
                 end_s=float(sample.rows["time"][-1]),
             )
-            for (sample, sequence), embedding in zip(fresh, embedded, strict=True)
-        ]
-        for (sample, sequence), probe in zip(fresh, probes_of(walkers, self._extractor), strict=True):
-            self._probes[sample.number] = probe
+            (self._probes[sample.number],) = probes_of([walker], self._extractor)
             self._embedded[sample.number] = sequence.frames
-        return {sample.number for sample, _ in fresh}
+            fresh.add(sample.number)
+        return fresh
 
     def _is_new(self, number: int, frames: NDArray[np.int64]) -> bool:
         had = self._embedded.get(number)
@@ -205,7 +202,10 @@ def _assess(rows: NDArray) -> tuple[TrackQuality, SilhouetteSequence | None]:
     )
     if not assessment.quality.usable:
         return assessment.quality, None
-    good = rows[np.flatnonzero(assessment.good)[-MOST_FRAMES:]]
+    which = np.flatnonzero(assessment.good)
+    if len(which) < LENGTHS[0]:
+        return assessment.quality, None
+    good = rows[which[-max(length for length in LENGTHS if length <= len(which)) :]]
     return assessment.quality, SilhouetteSequence(
         silhouettes=np.ascontiguousarray(good["silhouette"]),
         frames=np.ascontiguousarray(good["frame"]),
