@@ -15,12 +15,12 @@ _COLOURS = {"accepted": "bold green", "unknown": "bold yellow"}
 def scene_table(scene: Scene) -> Any:
     """Everybody in view, with the best identity and its probability so far."""
     from rich import box
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
     share = scene.dropped / max(1, scene.dropped + scene.watched)
     table = Table(
-        title=f"{escape(scene.source)}  {escape(scene.connection)}  {_clock(scene.running_s)}",
+        title=Text(f"{scene.source}  {scene.connection}  {_clock(scene.running_s)}"),
         caption=f"{scene.fps:.1f} frames/s watched, {scene.dropped} dropped ({share:.0%}), "
         f"{scene.behind_s:.1f} s behind the source",
         title_justify="left",
@@ -42,10 +42,10 @@ def scene_table(scene: Scene) -> Any:
         table.add_row(
             str(person.number),
             f"{person.last_s - person.first_s:.0f} s",
-            escape(best.identity) if best else "–",
+            Text(best.identity if best else "–"),
             _percent(chance),
             "–" if person.silhouettes is None else str(len(person.silhouettes)),
-            f"[{colour}]{escape(state + why)}[/]" if colour else escape(state + why),
+            Text(state + why, style=colour),
         )
     return table
 
