@@ -156,7 +156,8 @@ def by_index(store: Store, asked: np.ndarray, truth: list[list[str]], note: Call
     times = [spent for spent, _ in answers]
     found = [[key for _, key, _ in each] for _, each in answers[: len(truth)]]
     note(
-        index_ms=median_ms(times), index_ms_p95=round(float(np.quantile(times, 0.95)) * 1e3, 1),
+        index_probes=table._PROBES, index_ms=median_ms(times),
+        index_ms_p95=round(float(np.quantile(times, 0.95)) * 1e3, 1),
         index_recall_at_10=recall(found, truth), index_recall_at_20=recall(found, truth, 20),
     )  # fmt: skip
     sweep = []

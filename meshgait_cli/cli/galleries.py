@@ -87,15 +87,16 @@ def counted(number: int) -> str:
     return f"{number} sequence" + ("" if number == 1 else "s")
 
 
-def print_table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]], whole: int | None = None) -> None:
-    """Names are other people's text: nothing in them is markup. whole: the column that is never cut short."""
+def print_table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]], *whole: int) -> None:
+    """Names are other people's text: nothing in them is markup. whole: columns that are never cut short."""
     from rich import box
     from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, show_header=any(columns))
     for number, column in enumerate(columns):
-        table.add_column(column, no_wrap=number == whole, min_width=16 if number == whole else None)
+        width = max(len(row[number]) for row in rows) if number in whole and rows else None
+        table.add_column(column, no_wrap=number in whole, min_width=width)
     for row in rows:
         table.add_row(*map(escape, row))
     out().print(table)

@@ -206,5 +206,5 @@ def _announce(name: str, number: int, count: int) -> None:
 
 
 def _tuning(sequences: int) -> None:
-    text = f"building the search index of {sequences:,} sequences, a minute or more for each 100,000"
+    text = f"building the search index of {sequences:,} sequences, some minutes for each 100,000"
     err().print(text, style="dim")

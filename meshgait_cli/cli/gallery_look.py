@@ -50,7 +50,7 @@ def show(
         return (row["id"], row["name"], span, labels, str(row["frames"]), score, row["enrolled"][:10])
 
     columns = ("id", "from", "time", "camera", "frames", "quality", "enrolled")
-    print_table(columns, [cells(row) for row in rows], whole=0)
+    print_table(columns, [cells(row) for row in rows], 0, 6)
 
 
 def stats(

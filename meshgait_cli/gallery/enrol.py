@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..errors import GalleryError, MeshgaitError, NoWalkerError, SourceNotFound, UsageError
 from ..results.directory import is_result
 from .folder import digest_of, sources_in
-from .private import workplace
+from .private import swept, workplace
 from .sequence import GallerySequence, checked_name
 from .store import Store
 from .walkers import Walker, kind_of, walkers_in
@@ -72,6 +72,7 @@ def enrol(
         raise NoWalkerError(f"nothing to enrol in {', '.join(map(str, sources))}")
     if any(kind_of(source.address) != "embeddings" for source in todo):
         store.require_model(extractor.embedder.model_id)
+    swept(store.work)
     waiting: list[GallerySequence] = []
     ids: list[str] = []
     people: set[str] = set()
@@ -109,6 +110,11 @@ def enrol(
     flush()
     if not ids and not already and notes:
         raise GalleryError(f"nothing could be enrolled: {notes[0]}" + (" …" if len(notes) > 1 else ""))
+    in_the_open = store.encrypted and store.work.is_relative_to(store.folder)
+    if in_the_open and any(kind_of(source.address) == "video" for source in todo):
+        notes.append(
+            "/dev/shm has no room: what was cut out of videos lay unencrypted on the disk for a while"
+        )
     return Enrolment(len(ids), tuple(sorted(people)), already, tuple(notes))
 
 

@@ -10,7 +10,7 @@ import socket
 import stat
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,7 @@ def on_this_disk(folder: Path) -> Path:
 
 
 def in_memory(folder: Path) -> Path | None:
-    """A private folder that belongs to `folder` and lies in memory; None where that cannot be had."""
+    """A place for a private folder that belongs to `folder` and lies in memory; None where there is none."""
     import shutil
 
     try:
@@ -89,12 +89,16 @@ def in_memory(folder: Path) -> Path | None:
             return None
         mark = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
         place = _MEMORY / f"meshgait-{os.getuid()}-{mark}"
-        place.mkdir(mode=0o700, exist_ok=True)
-        found = place.lstat()
     except (OSError, AttributeError):
         return None
-    mine = found.st_uid == os.getuid() and stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o077
-    return place if mine else None  # anybody may make folders there
+    return place if not place.exists() or _mine(place) else None
+
+
+def _mine(folder: Path) -> bool:
+    """Whether it is a folder that nobody else has made or may look into."""
+    found = folder.lstat()
+    private = stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o077
+    return private and (os.name == "nt" or found.st_uid == os.getuid())
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -118,13 +122,24 @@ def workplace(folder: Path) -> Iterator[Path]:
     """A private folder below `folder` that vanishes with the block; `swept` clears those of the killed."""
     import shutil
 
-    make_folder(folder)
     place = folder / f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    place.mkdir(mode=0o700)
+    for last in (False, False, True):
+        make_folder(folder)
+        if folder.is_relative_to(_MEMORY) and not _mine(folder):  # anybody may make folders there
+            raise GalleryError(f"{folder} is not for its owner only: delete it")
+        try:
+            place.mkdir(mode=0o700)
+            break
+        except FileNotFoundError:  # another process has cleared away the empty folder
+            if last:
+                raise
     try:
         yield place
     finally:
         shutil.rmtree(place, ignore_errors=True)
+        if folder.is_relative_to(_MEMORY):
+            with suppress(OSError):  # it is not empty
+                folder.rmdir()
 
 
 def swept(folder: Path) -> int:

@@ -305,8 +305,8 @@ class Store:
         first.
 
         Every vector is compared, unless `tune` has built an index: then the distances are exact, but one in
-        a hundred of the nearest may be missed (see docs/gallery.md). exact: compare every vector all the
-        same.
+        a hundred of the nearest may be missed (docs/gallery.md has the figures). exact: compare every vector
+        all the same.
         """
         from .nearest import nearest, reranked
 
@@ -322,7 +322,7 @@ class Store:
         """Build the search index of a gallery of 50,000 sequences or more where it has none, or none for
         many of them; returns whether anything was to do.
 
-        It takes a minute or more for each 100,000; others who want to write wait for so long. An erasure
+        It takes some minutes for each 100,000; others who want to write wait for so long. An erasure
         takes the index away. announce(sequences) is called before there is something to do.
         """
         if not (rows := self._rows_or_none()) or not self._read(Table.wants_index):

@@ -30,7 +30,7 @@ _FRAGMENTS = 64  # small files that may pile up before they are joined
 _INDEX_FROM = 1000  # rows; fewer are found as fast without an index
 INDEX_VECTORS_FROM = 50_000  # rows; fewer are all compared
 _UNINDEXED = 0.05  # share of rows that may be missing from the index of vectors
-_PROBES = 40  # partitions of it that a search looks into
+_PROBES = 100  # partitions of it that a search looks into: of 158, 40 found 0.99 of the nearest, all 1.0
 _KEEP_OLD = timedelta(hours=1)  # versions that somebody may still be reading
 
 Block = tuple[list[str], list[str], NDArray[np.float16]]

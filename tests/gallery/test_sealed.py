@@ -15,6 +15,7 @@ from meshgait_cli.errors import GalleryError, UsageError
 from meshgait_cli.gallery import seal as seal_module
 from meshgait_cli.gallery.audit import KEY, LOG
 from meshgait_cli.gallery.exchange import export, import_into
+from meshgait_cli.gallery.private import workplace
 from meshgait_cli.gallery.seal import PASSPHRASE, Seal
 from meshgait_cli.gallery.sequence import GallerySequence
 from meshgait_cli.gallery.store import Store
@@ -215,7 +216,22 @@ def test_everything_is_for_its_owner_only(store: Store, people: Make) -> None:
 
 def test_videos_are_read_in_memory_where_that_can_be(store: Store) -> None:
     place = store.work
-    inside = place.is_relative_to(store.folder)
-    assert inside or (str(place).startswith("/dev/shm/") and stat.S_IMODE(place.stat().st_mode) == 0o700)
-    if not inside:
+    assert place.is_relative_to(store.folder) or str(place).startswith("/dev/shm/")
+    with workplace(place) as folder:
+        (folder / "x").write_text("x")
+        assert {stat.S_IMODE(each.stat().st_mode) for each in (place, folder)} == {0o700}
+    assert not folder.exists()
+
+
+def test_somebody_elses_folder_in_memory_is_not_used(store: Store) -> None:
+    place = store.work
+    if place.is_relative_to(store.folder):
+        pytest.skip("there is no room in memory here")
+    place.mkdir(mode=0o755)
+    try:
+        place.chmod(0o755)
+        with pytest.raises(GalleryError, match="owner only"), workplace(place):
+            pass
+        assert store.work.is_relative_to(store.folder)
+    finally:
         place.rmdir()
