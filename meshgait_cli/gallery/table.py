@@ -84,6 +84,10 @@ class Table:
             else:
                 table.drop_index(index.name)
         self._optimise(timedelta(0))
+        # What a killed process was writing has names of its own, which the database never looks at again.
+        for pattern in (".tmp*", "*#[0-9]*"):
+            for half_written in self.folder.rglob(pattern):
+                half_written.unlink(missing_ok=True)
 
     def count(self, where: Where | None = None) -> int:
         return int(self._open().count_rows(sql(where) if where else None))
