@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import statistics
 import subprocess
 import sys
@@ -82,6 +83,8 @@ def watch(video: Path, gallery: Path, seconds: float, further: list[str]) -> dic
         *further,
     ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    for number in (signal.SIGINT, signal.SIGTERM):  # ended early, what there is is measured
+        signal.signal(number, lambda *_: process.terminate())
     events: list[dict[str, Any]] = []
     began: list[float] = []
 
@@ -98,6 +101,8 @@ def watch(video: Path, gallery: Path, seconds: float, further: list[str]) -> dic
     while process.poll() is None:
         if began:
             memory.append((monotonic() - began[0], resident_mb(process.pid)))
+            if len(memory) % 60 == 0:
+                print(f"{memory[-1][0]:.0f} s, {memory[-1][1]:.0f} MB", flush=True)
         sleep(1.0)
     thread.join()
     return summary(events, memory, process.returncode)
