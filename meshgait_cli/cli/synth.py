@@ -12,7 +12,7 @@ from .console import err, out, print_json, showing
 
 __all__ = ["synth"]
 
-_WHAT, _SEEN = "What is made", "How it is seen"
+_WHAT, _SEEN, _FILM = "What is made", "How it is seen", "Videos instead (--scenes)"
 
 
 def synth(
@@ -21,8 +21,11 @@ def synth(
         typer.Option("--out", "-o", help="The dataset's folder; an unfinished one goes on."),
     ] = None,
     identities: Annotated[
-        int, typer.Option("--identities", "-n", help="How many people.", rich_help_panel=_WHAT)
-    ] = 100,
+        int | None,
+        typer.Option(
+            "--identities", "-n", help="How many people.", show_default="100", rich_help_panel=_WHAT
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Of the population.", rich_help_panel=_WHAT)] = 0,
     layout: Annotated[
         str,
@@ -32,7 +35,15 @@ def synth(
             rich_help_panel=_WHAT,
         ),
     ] = "opengait",
-    frames: Annotated[int, typer.Option("--frames", help="Of each sequence.", rich_help_panel=_WHAT)] = 40,
+    frames: Annotated[
+        int | None,
+        typer.Option(
+            "--frames",
+            help="Of each sequence, or video.",
+            show_default="40; 150 of a video",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
     sequences: Annotated[
         int,
         typer.Option(
@@ -79,6 +90,32 @@ def synth(
             rich_help_panel=_SEEN,
         ),
     ] = None,
+    scenes: Annotated[
+        int | None,
+        typer.Option(
+            "--scenes", help="Film so many colour videos with true outlines.", rich_help_panel=_FILM
+        ),
+    ] = None,
+    each: Annotated[
+        int, typer.Option("--each", help="Videos in which each person is seen.", rich_help_panel=_FILM)
+    ] = 2,
+    walkers: Annotated[int, typer.Option("--walkers", help="People in a video.", rich_help_panel=_FILM)] = 1,
+    clothes: Annotated[
+        str,
+        typer.Option(
+            "--clothes",
+            help="In later videos: same, other or mixed.",
+            rich_help_panel=_FILM,
+        ),
+    ] = "mixed",
+    background: Annotated[
+        Path | None,
+        typer.Option("--background", help="Your own picture or video behind them.", rich_help_panel=_FILM),
+    ] = None,
+    size: Annotated[
+        str, typer.Option("--size", help="WIDTHxHEIGHT in pixels.", rich_help_panel=_FILM)
+    ] = "960x540",
+    fps: Annotated[float, typer.Option("--fps", help="Frames a second.", rich_help_panel=_FILM)] = 30.0,
     contact: Annotated[
         Path | None, typer.Option("--contact", help="Also write a picture of what was made: a PNG file.")
     ] = None,
@@ -95,16 +132,16 @@ def synth(
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Make people who do not exist: their silhouettes, with the 3-D body behind each.
+    """Make people who do not exist: their silhouettes, with the 3-D body behind each, or videos of them.
 
     The same seed gives the same files. Killed at any moment, the same command goes on.
     """
     from ..synth.plan import SynthSettings
-    from ..synth.session import SynthRequest, run
+    from ..synth.session import IDENTITIES, SynthRequest, run, scene_settings
 
     settings = SynthSettings(
         seed=seed,
-        frames=frames,
+        frames=40 if frames is None else frames,
         sequences=sequences,
         conditions=tuple(part.strip() for part in conditions.split(",")),
         views=views,
@@ -112,7 +149,9 @@ def synth(
         format=layout,
         planted=plant,
     )
-    request = SynthRequest(settings, to, identities, motions, contact, tuple(beside or ()), workers)
+    filmed = scene_settings(scenes, identities, seed, each, walkers, frames, fps, size, clothes, background)
+    people = IDENTITIES if identities is None else identities
+    request = SynthRequest(settings, to, people, motions, contact, tuple(beside or ()), workers, filmed)
 
     def say(line: str) -> None:
         if not quiet:

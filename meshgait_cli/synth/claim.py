@@ -81,15 +81,18 @@ def _check(folder: Path, record: dict[str, Any]) -> None:
         )
 
 
-def make_room(folder: Path, size: int, identities: int, announce: Callable[[str], None] | None) -> None:
-    """Say how much is about to be written; MeshgaitError when the disk has not that much."""
+def make_room(
+    folder: Path, size: int, count: int, announce: Callable[[str], None] | None, what: str = "identities"
+) -> None:
+    """Say how much is about to be written; MeshgaitError when the disk has not that much. count: of `what`
+    there are to draw."""
     free = shutil.disk_usage(folder).free
-    if identities and announce is not None:
-        announce(f"{identities} identities to draw, about {_human(size)} on disk; {_human(free)} are free")
+    if count and announce is not None:
+        announce(f"{count} {what} to draw, about {_human(size)} on disk; {_human(free)} are free")
     if size * _SPARE > free:
         raise MeshgaitError(
             f"{folder} needs about {_human(size)}, and only {_human(free)} are free: make room, or ask for "
-            "fewer --identities or --frames"
+            f"fewer --{what} or --frames"
         )
 
 

@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Any
 from ..errors import UsageError
 from .dataset import SynthResult, make_dataset
 from .plan import SynthSettings
+from .scenes import SceneResult, make_scenes
+from .staging import SceneSettings
 
 if TYPE_CHECKING:
     from ..pipeline import Progress
 
-__all__ = ["SynthDone", "SynthRequest", "run"]
+__all__ = ["IDENTITIES", "SynthDone", "SynthRequest", "run", "scene_settings"]
+
+IDENTITIES = 100  # unless another number is asked for
 
 BESIDE = Path("real-and-synthetic.png")
 _POOL_PEOPLE = 150  # synthetic walks among which the likest to a real one is looked for
@@ -24,7 +28,8 @@ _POOL_PEOPLE = 150  # synthetic walks among which the likest to a real one is lo
 @dataclass(frozen=True, slots=True)
 class SynthRequest:
     """out: the dataset's folder; with `beside` alone, None. motions: a folder of recorded walks. contact: a
-    picture to write. beside: result folders to set synthetic walkers beside. workers: 0 for one a core."""
+    picture to write. beside: result folders to set synthetic walkers beside. workers: 0 for one a core.
+    scenes: videos to make instead of silhouettes."""
 
     settings: SynthSettings
     out: Path | None
@@ -33,22 +38,27 @@ class SynthRequest:
     contact: Path | None = None
     beside: tuple[Path, ...] = ()
     workers: int = 0
+    scenes: SceneSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SynthDone:
     """result: the dataset, if one was made. contact: the picture, if one was drawn. motions: recorded walkers
     and cycles that took part. skipped: recorded takes in which nobody walks. tracks: real ones in the
-    picture."""
+    picture. scenes: what was filmed instead."""
 
     result: SynthResult | None
     contact: Path | None
     motions: tuple[int, int] | None = None
     skipped: tuple[str, ...] = ()
     tracks: int | None = None
+    scenes: SceneResult | None = None
 
     def record(self) -> dict[str, Any]:
         """As plain values."""
+        if self.scenes is not None:
+            filmed = {**asdict(self.scenes), "folder": str(self.scenes.folder)}
+            return {**filmed, "frames_per_s": round(self.scenes.rate, 2)}
         made = {} if self.result is None else {**asdict(self.result), "folder": str(self.result.folder)}
         if self.result is not None:
             made["silhouettes_per_s"] = round(self.result.rate, 1)
@@ -66,6 +76,14 @@ class SynthDone:
     def lines(self) -> list[str]:
         """For a person to read."""
         said = []
+        if self.scenes is not None:
+            film = self.scenes
+            state = f"{film.made} filmed" + (f", {film.kept} kept" if film.kept else "")
+            speed = f", {film.rate:.1f} frames/s" if film.made else ""
+            said.append(
+                f"{film.scenes} scenes ({state}) of {film.people} people, {film.frames} frames{speed} → "
+                f"{film.folder.as_posix()}"
+            )
         if self.motions is not None:
             said.append(f"{self.motions[0]} recorded walkers, {self.motions[1]} cycles")
             said += [f"left out: {line}" for line in self.skipped]
@@ -83,6 +101,36 @@ class SynthDone:
         return said
 
 
+def scene_settings(
+    scenes: int | None,
+    identities: int | None,
+    seed: int,
+    each: int,
+    walkers: int,
+    frames: int | None,
+    fps: float,
+    size: str,
+    clothes: str,
+    background: Path | None,
+) -> SceneSettings | None:
+    """What a command asks for, None where it asks for no scenes. size: "960x540". UsageError for what cannot
+    be."""
+    if scenes is None:
+        if background is not None:
+            raise UsageError("--background goes with --scenes N")
+        return None
+    if identities is not None:
+        raise UsageError("--identities goes without --scenes: as many people are drawn as --each asks for")
+    wide, _, tall = size.partition("x")
+    if not (wide.isdecimal() and tall.isdecimal()):
+        raise UsageError(f"--size is WIDTHxHEIGHT, as 960x540, not {size!r}")
+    frames = 150 if frames is None else frames
+    return SceneSettings(
+        seed=seed, scenes=scenes, each=each, walkers=walkers, frames=frames, fps=fps, width=int(wide),
+        height=int(tall), clothes=clothes, background=background,
+    )  # fmt: skip
+
+
 def run(
     request: SynthRequest,
     progress: Progress | None = None,
@@ -96,6 +144,17 @@ def run(
         return _beside(request, workers, progress)
     if request.out is None:
         raise UsageError("say where to: --out DIR")
+    if request.scenes is not None:
+        if request.motions is not None:
+            raise UsageError("--motions goes without --scenes: scenes show the model's own walkers")
+        filmed = make_scenes(
+            request.out, request.scenes, workers=workers, progress=progress, announce=announce
+        )
+        if request.contact is not None:
+            from .stills import scene_sheet
+
+            scene_sheet(request.out, request.scenes, request.contact)
+        return SynthDone(None, request.contact, scenes=filmed)
     if settings.format == "arrays" and request.contact is not None:
         raise UsageError("--contact goes with --format opengait")
     library = None
