@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import MeshgaitError, UsageError, VideoError
-from .fabric import Grain, sample_colour
+from .fabric import Grain, floats, sample_colour
 from .pinhole import Pinhole
 
 __all__ = ["FLOORS", "WALLS", "Ground", "Place", "draw_place", "own_backdrop", "sample_place"]
@@ -65,12 +65,12 @@ def draw_place(place: Place, view: Pinhole) -> Ground:
     grain = Grain(rng)
     rays = view.rays()
     shape = rays.shape[:2]
-    eye = np.float32([0, view.eye, 0])
+    eye = floats([0, view.eye, 0])
     image = _sky(rays, rng, grain)
     falling = np.minimum(rays[..., 1], -1e-4)
     to_floor = np.where(rays[..., 1] < -1e-4, view.eye / -falling, np.inf).astype(np.float32)
     turn = np.deg2rad(place.turn)
-    normal = np.float32([np.sin(turn), 0, np.cos(turn)])
+    normal = floats([np.sin(turn), 0, np.cos(turn)])
     towards = rays @ normal
     to_wall = np.full(shape, np.inf, np.float32)
     if place.wall != "open":
@@ -83,20 +83,20 @@ def draw_place(place: Place, view: Pinhole) -> Ground:
         coarse = to_floor[floor] ** 2 / (view.focal * view.eye)  # metres of floor in a pixel
         colours = _floor(place.floor, at, coarse, rng, grain)
         haze = np.exp(-to_floor[floor] / _HAZE)[:, None]
-        image[floor] = colours * haze + np.float32([0.72, 0.74, 0.76]) * (1 - haze)
+        image[floor] = colours * haze + floats([0.72, 0.74, 0.76]) * (1 - haze)
     if wall.any():
         at = eye + rays[wall] * to_wall[wall][:, None]
-        along = at @ np.float32([np.cos(turn), 0, -np.sin(turn)])
+        along = at @ floats([np.cos(turn), 0, -np.sin(turn)])
         image[wall] = _wall(place.wall, np.stack([along, at[:, 1], 0 * along], 1), rng, grain)
     return Ground(np.clip(image, 0, 1), floor.astype(np.float32))
 
 
 def _sky(rays: Floats, rng: np.random.Generator, grain: Grain) -> Floats:
-    low, high = np.float32([0.8, 0.83, 0.86]), np.float32([0.45, 0.62, 0.85])
+    low, high = floats([0.8, 0.83, 0.86]), floats([0.45, 0.62, 0.85])
     if rng.random() < 0.5:  # overcast
-        high = np.float32([0.62, 0.65, 0.68])
+        high = floats([0.62, 0.65, 0.68])
     rise = np.clip(rays[..., 1:2] * 2.2, 0, 1)
-    clouds = np.clip(0.5 + grain(rays * np.float32([1, 2, 1]), 0.22), 0, 1)[..., None] * 0.18
+    clouds = np.clip(0.5 + grain(rays * floats([1, 2, 1]), 0.22), 0, 1)[..., None] * 0.18
     return np.asarray(low * (1 - rise) + high * rise + clouds * rise, np.float32)
 
 
@@ -110,29 +110,26 @@ def _floor(kind: str, at: Floats, coarse: Floats, rng: np.random.Generator, grai
     blotch = 0.5 * grain(at, 0.7) + 0.5 * grain(at, 2.3)
     speck = grain(at, 0.03) * _fine(coarse, 0.05)
     if kind == "grass":
-        base = np.float32([rng.uniform(0.2, 0.38), rng.uniform(0.34, 0.48), rng.uniform(0.12, 0.22)])
+        base = floats([rng.uniform(0.2, 0.38), rng.uniform(0.34, 0.48), rng.uniform(0.12, 0.22)])
         light = 1 + 0.18 * blotch + 0.4 * speck
     elif kind == "tiles":
         base, cell = (
-            np.float32(rng.uniform(0.4, 0.75, 3) * 0.15 + rng.uniform(0.35, 0.6)),
+            floats(rng.uniform(0.4, 0.75, 3) * 0.15 + rng.uniform(0.35, 0.6)),
             rng.uniform(0.3, 0.9),
         )
         grout = (x / cell % 1 < 0.04) | (z / cell % 1 < 0.04)
         each = grain(np.stack([np.floor(x / cell), np.floor(z / cell), 0 * x], 1) * 3.7 + 0.5, 1.0)
         light = 1 + 0.06 * blotch + (0.1 * each - 0.35 * grout) * _fine(coarse, cell) + 0.06 * speck
     elif kind == "boards":
-        base, cell = np.float32([0.55, 0.42, 0.3]) * np.float32(rng.uniform(0.6, 1.2)), rng.uniform(0.1, 0.22)
+        base, cell = floats([0.55, 0.42, 0.3]) * floats(rng.uniform(0.6, 1.2)), rng.uniform(0.1, 0.22)
         gap = x / cell % 1 < 0.06
         each = grain(np.stack([np.floor(x / cell), 0 * x, 0 * x], 1) * 3.7 + 0.5, 1.0)
         fine = _fine(coarse, cell)
         light = (
-            1
-            + 0.08 * blotch
-            + (0.15 * each - 0.4 * gap) * fine
-            + 0.1 * grain(at * np.float32([8, 1, 1]), 0.2)
+            1 + 0.08 * blotch + (0.15 * each - 0.4 * gap) * fine + 0.1 * grain(at * floats([8, 1, 1]), 0.2)
         )
     elif kind == "carpet":
-        base = np.float32(sample_colour(rng)) * 0.35 + np.float32(rng.uniform(0.1, 0.4))
+        base = floats(sample_colour(rng)) * 0.35 + floats(rng.uniform(0.1, 0.4))
         light = 1 + 0.05 * blotch + 0.12 * speck + 0.1 * (grain(at, 0.35) > 0.3) * _fine(coarse, 0.4)
     else:
         base = np.full(3, rng.uniform(0.25, 0.5), np.float32)
@@ -145,10 +142,10 @@ def _floor(kind: str, at: Floats, coarse: Floats, rng: np.random.Generator, grai
 def _wall(kind: str, at: Floats, rng: np.random.Generator, grain: Grain) -> Floats:
     along, up = at[:, 0], at[:, 1]
     stain = 0.5 * grain(at, 0.9) + 0.5 * grain(at, 0.11)
-    base = np.float32(sample_colour(rng)) * 0.45 + np.float32(rng.uniform(0.2, 0.45))
+    base = floats(sample_colour(rng)) * 0.45 + floats(rng.uniform(0.2, 0.45))
     light = 1 + 0.07 * stain
     if kind == "brick":
-        base = np.float32([0.55, 0.33, 0.26]) * np.float32(rng.uniform(0.7, 1.3))
+        base = floats([0.55, 0.33, 0.26]) * floats(rng.uniform(0.7, 1.3))
         row = np.floor(up / 0.08)
         joint = (up / 0.08 % 1 < 0.13) | ((along / 0.22 + 0.5 * (row % 2)) % 1 < 0.06)
         light = light * np.where(
@@ -158,7 +155,7 @@ def _wall(kind: str, at: Floats, rng: np.random.Generator, grain: Grain) -> Floa
         cell, tall = rng.uniform(1.2, 2.4), rng.uniform(1.4, 2.4)
         x, y = along / cell % 1, (up - 0.9) / (tall + 1.2) % 1
         pane = (x > 0.2) & (x < 0.8) & (y < tall / (tall + 1.2)) & (up > 0.9)
-        glass = np.float32([0.2, 0.26, 0.33]) * (1 + 0.6 * grain(at, 1.7))[:, None]
+        glass = floats([0.2, 0.26, 0.33]) * (1 + 0.6 * grain(at, 1.7))[:, None]
         return np.where(pane[:, None], glass, base * light[:, None]).astype(np.float32)
     elif kind == "panels":
         cell = rng.uniform(0.5, 1.4)
@@ -210,4 +207,4 @@ def _fitted(image: NDArray[np.uint8], width: int, height: int) -> Floats:
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     big = cv2.resize(np.ascontiguousarray(image), size, interpolation=way)
     left, top = (size[0] - width) // 2, (size[1] - height) // 2
-    return big[top : top + height, left : left + width].astype(np.float32) / np.float32(255)
+    return big[top : top + height, left : left + width].astype(np.float32) / floats(255)

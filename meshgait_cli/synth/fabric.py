@@ -6,16 +6,30 @@ import colorsys
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import map_coordinates
 
-__all__ = ["PATTERNS", "Fabric", "Grain", "sample_cloth", "sample_hair_colour", "sample_skin"]
+__all__ = [
+    "PATTERNS",
+    "Fabric",
+    "Grain",
+    "floats",
+    "sample_cloth",
+    "sample_colour",
+    "sample_hair_colour",
+    "sample_skin",
+]
 
 Floats = NDArray[np.float32]
 PATTERNS = ("plain", "hoops", "pinstripes", "checks", "mottled", "yoke")
 _CELLS = 32  # of the noise lattice along each side
 _SKINS = ((0.93, 0.77, 0.66), (0.80, 0.60, 0.46), (0.58, 0.40, 0.28), (0.34, 0.22, 0.16))
 _HAIRS = ((0.07, 0.06, 0.06), (0.20, 0.13, 0.09), (0.36, 0.25, 0.16), (0.66, 0.53, 0.34), (0.55, 0.54, 0.53))
+
+
+def floats(values: ArrayLike) -> Floats:
+    """As float32, so that a picture does not grow to float64 by being multiplied."""
+    return np.asarray(values, np.float32)
 
 
 class Grain:
@@ -45,14 +59,15 @@ class Fabric:
     def paint(self, along: Floats, across: Floats, points: Floats, grain: Grain) -> Floats:
         """N×3 colours. along, across: N metres over the cloth. points: N×3 metres in the rest pose."""
         share = self._share(along, across, points, grain)[:, None]
-        colours = np.float32(self.colour) * (1 - share) + np.float32(self.other) * share
+        colours = floats(self.colour) * (1 - share) + floats(self.other) * share
         if self.wrinkles:
-            folds = grain(points * np.float32([1, 0.5, 1]), 0.045) + 0.6 * grain(points, 0.13)
+            folds = grain(points * floats([1, 0.5, 1]), 0.045) + 0.6 * grain(points, 0.13)
             colours = colours * (1 + self.wrinkles * folds[:, None])
         return np.asarray(colours, np.float32)
 
     def _share(self, along: Floats, across: Floats, points: Floats, grain: Grain) -> Floats:
         """How much of the other colour there is at each point, 0-1."""
+        share: NDArray[np.generic]
         if self.kind == "hoops":
             share = (along / self.size) % 1 < 0.45
         elif self.kind == "pinstripes":

@@ -43,7 +43,7 @@ class Figure:
 
     def pose(self, rotations: Array, root: Array) -> tuple[Floats, Floats]:
         """rotations: T×24×3 axis-angle. root: T×3 metres. Returns T×V×3 vertices and T×24×3 joints."""
-        moved = root + [0, self.sole, 0]
+        moved = root + np.array([0, self.sole, 0])
         posed = self.shaped.pose(torch.from_numpy(rotations).float(), torch.from_numpy(moved).float())
         joints, vertices = posed.joints.numpy(), posed.vertices.numpy()
         more = [joints[:, joint, None] + points.astype(np.float32) for joint, points in self.hanging]

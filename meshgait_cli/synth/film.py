@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..body.shade import vertex_normals
 from .backdrop import Ground, draw_place
-from .fabric import Grain
+from .fabric import Grain, floats
 from .figure import Figure
 from .pinhole import Pinhole
 from .props import Layer, draw_prop
@@ -139,7 +139,7 @@ def _darkened(stage: Stage, ground: Ground, walkers: list[Floats]) -> Floats:
     for vertices in walkers:
         thrown = vertices - vertices[:, 1:2] * (light.towards / light.towards[1]).astype(np.float32)
         _splat(cast, view.project(thrown), step)
-        feet = vertices[vertices[:, 1] < _CONTACT] * np.float32([1, 0, 1])
+        feet = vertices[vertices[:, 1] < _CONTACT] * floats([1, 0, 1])
         _splat(under, view.project(feet), step)
     scale = view.scale(float(np.mean([points[:, 2].mean() for points in walkers]))) / step
     hole = max(2, round(0.05 * scale))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .clothes import Outfit
-from .fabric import Fabric, Grain, sample_cloth, sample_hair_colour, sample_skin
+from .fabric import Fabric, Grain, floats, sample_cloth, sample_hair_colour, sample_skin
 
 __all__ = ["BAG", "BODY", "COAT", "HAIR", "HAT", "HOOD", "SHIRT", "SKIRT", "TRESS", "Cut", "Palette",
            "sample_palette"]  # fmt: skip
@@ -88,12 +88,14 @@ class Palette:
         """N×3 sRGB of N points. part: of each. rest: N×3 metres in the rest pose."""
         assert self.cut is not None
         out = np.empty((len(part), 3), np.float32)
-        up = rest[:, 1] - np.float32(self.cut.pelvis)
-        cloths = {HOOD: self.top, BAG: self.bag, SKIRT: self.lower, COAT: self.coat, SHIRT: self.top}
+        up = rest[:, 1] - floats(self.cut.pelvis)
+        cloths = {BAG: self.bag, SKIRT: self.lower, COAT: self.coat, SHIRT: self.top}
         for kind in np.unique(part):
             own = part == kind
             if kind == BODY:
                 out[own] = self._body(rest[own], grain)
+            elif kind == HOOD:
+                out[own] = self._hood(up[own], rest[own], grain)
             elif kind in (HAIR, TRESS):
                 out[own] = self._head(rest[own], grain, always=kind == TRESS)
             else:
@@ -105,7 +107,7 @@ class Palette:
         cut = self.cut
         assert cut is not None
         aside, height = np.abs(rest[:, 0]), rest[:, 1]
-        up = height - np.float32(cut.pelvis)
+        up = height - floats(cut.pelvis)
         arm = (aside > cut.shoulder) & (height > cut.chest - 0.05)
         neck = ~arm & (height > cut.neck + (0.045 if cut.coat else 0.025))
         sleeve = cut.shoulder + 0.6 * (cut.elbow - cut.shoulder) if cut.short else cut.wrist - 0.01
@@ -113,14 +115,14 @@ class Palette:
         lower = ~arm & (up < self.waist) & ~shoe
         end = {"long": -9.0, "short": cut.knee + 0.06, "bare": 9.0}[self.legs]
         out = np.empty_like(rest)
-        out[:] = np.float32(self.skin) * (1 + 0.03 * grain(rest, 0.04)[:, None])
+        out[:] = floats(self.skin) * (1 + 0.03 * grain(rest, 0.04)[:, None])
         upper = self.coat if cut.coat else self.top
         self._put(out, upper, ~neck & ~lower & ~shoe & ~arm, up, rest[:, 0], rest, grain)
         # In the T-pose a sleeve's length runs sideways.
         self._put(out, upper, arm & (aside < sleeve), aside, height, rest, grain)
         self._put(out, self.lower, lower & (height > end), up, rest[:, 0], rest, grain)
-        out[shoe] = np.float32(self.shoe)
-        out[height < cut.ankle - 0.065] = np.float32(self.sole)
+        out[shoe] = floats(self.shoe)
+        out[height < cut.ankle - 0.065] = floats(self.sole)
         head = neck & (height > cut.head[1] - 0.06)
         out[head] = self._head(rest[head], grain)
         return out
@@ -131,21 +133,30 @@ class Palette:
     ) -> None:
         out[where] = cloth.paint(along[where], across[where], rest[where], grain)
 
+    def _hood(self, up: Floats, rest: Floats, grain: Grain) -> Floats:
+        """As the top, open before the face."""
+        assert self.cut is not None
+        x, y, z = (rest - floats(self.cut.head)).T
+        face = (z > 0.055) & (np.abs(x) < 0.075) & (y > -0.05) & (y < 0.14)
+        out = self.top.paint(up, rest[:, 0], rest, grain)
+        out[face] = self._head(rest[face] - floats([0, 0, 0.03]), grain)
+        return out
+
     def _head(self, rest: Floats, grain: Grain, always: bool = False) -> Floats:
         cut = self.cut
         assert cut is not None
-        x, y, z = (rest - np.float32(cut.head)).T
+        x, y, z = (rest - floats(cut.head)).T
         hair = np.full(len(rest), always) | ((y > 0.075 + 0.8 * z) & (not self.bald))
         face = ~hair & (z > 0.035)
-        out = np.repeat(np.float32([self.skin]), len(rest), axis=0)
+        out = np.repeat(floats([self.skin]), len(rest), axis=0)
         for at, wide, tall, tint in ((_EYES, 0.014, 0.006, 0.3), (_BROWS, 0.02, 0.005, 0.45)):
-            out[face & (np.abs(np.abs(x) - 0.032) < wide) & (np.abs(y - at) < tall)] *= np.float32(tint)
+            out[face & (np.abs(np.abs(x) - 0.032) < wide) & (np.abs(y - at) < tall)] *= floats(tint)
         mouth = face & (np.abs(x) < 0.025) & (np.abs(y - _MOUTH) < 0.006)
-        out[mouth] *= np.float32([0.75, 0.5, 0.5])
+        out[mouth] *= floats([0.75, 0.5, 0.5])
         if self.beard:
-            out[face & (y < 0.045) & ~mouth] = np.float32(self.hair)
-        strands = 1 + 0.25 * grain(rest * np.float32([1, 0.25, 1]), 0.012)[:, None]
-        out[hair] = (np.float32(self.hair) * strands)[hair]
+            out[face & (y < 0.045) & ~mouth] = floats(self.hair)
+        strands = 1 + 0.25 * grain(rest * floats([1, 0.25, 1]), 0.012)[:, None]
+        out[hair] = (floats(self.hair) * strands)[hair]
         return out
 
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .fabric import Grain, sample_colour
+from .fabric import Grain, floats, sample_colour
 from .pinhole import Pinhole
 
 __all__ = ["KINDS", "NARROW", "Layer", "Prop", "draw_prop", "sample_prop"]
@@ -107,21 +107,21 @@ def _round(size: _Size, prop: Prop, rng: np.random.Generator, grain: Grain, base
     across = np.linspace(-1, 1, size[1], dtype=np.float32)
     side = float(rng.uniform(-0.6, 0.6))
     shade = 0.55 + 0.5 * np.sqrt(np.clip(1 - (across - side) ** 2 / 2.6, 0, 1))
-    bark = 1 + 0.18 * grain(_metres(size, prop) * np.float32([4, 1, 1]), 0.12)
+    bark = 1 + 0.18 * grain(_metres(size, prop) * floats([4, 1, 1]), 0.12)
     return base * (shade[None] * bark)[..., None], np.ones(size, np.float32)
 
 
 def _pole(size: _Size, prop: Prop, rng: np.random.Generator, grain: Grain) -> _Painted:
-    return _round(size, prop, rng, grain, np.float32(rng.uniform(0.2, 0.7) * np.ones(3)))
+    return _round(size, prop, rng, grain, floats(rng.uniform(0.2, 0.7) * np.ones(3)))
 
 
 def _trunk(size: _Size, prop: Prop, rng: np.random.Generator, grain: Grain) -> _Painted:
-    base = np.float32([0.36, 0.28, 0.2]) * np.float32(rng.uniform(0.6, 1.2))
+    base = floats([0.36, 0.28, 0.2]) * floats(rng.uniform(0.6, 1.2))
     return _round(size, prop, rng, grain, base)
 
 
 def _leaves(at: Floats, rng: np.random.Generator, grain: Grain) -> Floats:
-    green = np.float32([rng.uniform(0.15, 0.4), rng.uniform(0.3, 0.5), rng.uniform(0.08, 0.22)])
+    green = floats([rng.uniform(0.15, 0.4), rng.uniform(0.3, 0.5), rng.uniform(0.08, 0.22)])
     light = 0.8 + 0.35 * grain(at, 0.5) + 0.35 * grain(at, 0.09)
     return green * light[..., None]
 
@@ -138,14 +138,14 @@ def _tree(size: _Size, prop: Prop, rng: np.random.Generator, grain: Grain) -> _P
     x, y = at[..., 0] / (prop.wide / 2), (at[..., 1] - 0.66 * prop.tall) / (0.34 * prop.tall)
     crown = x**2 + y**2 + 0.4 * grain(at, 0.6) + 0.3 * grain(at, 0.12) < 0.75
     trunk = (np.abs(at[..., 0]) < 0.13) & (at[..., 1] < 0.6 * prop.tall)
-    bark = np.float32([0.3, 0.24, 0.18]) * (1 + 0.3 * grain(at, 0.1))[..., None]
+    bark = floats([0.3, 0.24, 0.18]) * (1 + 0.3 * grain(at, 0.1))[..., None]
     colours = np.where(crown[..., None], _leaves(at, rng, grain), bark)
     return colours, (crown | trunk).astype(np.float32)
 
 
 def _box(size: _Size, prop: Prop, rng: np.random.Generator, grain: Grain) -> _Painted:
     at = _metres(size, prop)
-    base = np.float32(sample_colour(rng)) * (1 + 0.1 * grain(at, 0.2))[..., None]
+    base = floats(sample_colour(rng)) * (1 + 0.1 * grain(at, 0.2))[..., None]
     cell = float(rng.uniform(0.12, 0.5))
     lines = ((at[..., 1] / cell) % 1 < 0.06) | ((at[..., 0] / cell / 1.5) % 1 < 0.04)
     base = base * np.where(lines, 0.6, 1.0)[..., None]
@@ -158,9 +158,9 @@ def _sign(size: _Size, prop: Prop, rng: np.random.Generator, grain: Grain) -> _P
     plate = at[..., 1] > prop.tall - 0.9
     foot = np.abs(at[..., 0]) < 0.035
     rim = plate & ((np.abs(at[..., 0]) > 0.44 * prop.wide) | (at[..., 1] > prop.tall - 0.05))
-    text = plate & (grain(at * np.float32([0.4, 1, 1]), 0.06) > 0.35)
-    colours = np.where(plate[..., None], np.float32(sample_colour(rng)), np.float32([0.5, 0.5, 0.5]))
-    colours = np.where((rim | text)[..., None], np.float32([0.9, 0.9, 0.88]), colours)
+    text = plate & (grain(at * floats([0.4, 1, 1]), 0.06) > 0.35)
+    colours = np.where(plate[..., None], floats(sample_colour(rng)), floats([0.5, 0.5, 0.5]))
+    colours = np.where((rim | text)[..., None], floats([0.9, 0.9, 0.88]), colours)
     return colours.astype(np.float32), (plate | foot).astype(np.float32)
 
 

@@ -11,6 +11,7 @@ __all__ = ["Fragments", "fragments"]
 
 _SIDES = (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048)  # classes of triangles, by their bounding square
 _AT_ONCE = 600_000  # pixels tested in one go
+_STEPS = 1 << 20  # of depth that are told apart
 Floats = NDArray[np.floating]
 _Batch = tuple[NDArray[np.intp], NDArray[np.intp], Floats, Floats]  # cell, face, depth, weights
 
@@ -52,11 +53,13 @@ def fragments(points: Floats, faces: NDArray[np.integer], height: int, width: in
     if not found:
         return Fragments(np.empty(0, np.intp), np.empty(0, np.intp), np.empty((0, 3), np.float32))
     cell, face, depth, weights = (np.concatenate(column) for column in zip(*found, strict=True))
-    order = np.lexsort((depth, cell))
+    # One key of cell and depth: far quicker to sort than two.
+    span = np.float32(_STEPS) / max(float(np.ptp(depth)), 1e-6)
+    order = np.argsort(cell.astype(np.int64) * (_STEPS + 1) + ((depth - depth.min()) * span).astype(np.int64))
+    cell, face, weights = cell[order], face[order], weights[order]
     first = np.ones(len(order), bool)
-    first[1:] = cell[order][1:] != cell[order][:-1]
-    nearest = order[first]
-    return Fragments(cell[nearest], face[nearest], weights[nearest])
+    first[1:] = cell[1:] != cell[:-1]
+    return Fragments(cell[first], face[first], weights[first])
 
 
 def _inside(

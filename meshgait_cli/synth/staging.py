@@ -143,7 +143,7 @@ class Stage:
     crf: int
 
     def walk_at(self, walker: int, gone: Array) -> tuple[Array, Array]:
-        """T×2 floor points (x, z) and T headings (radians about y) of a walker; gone: T metres, 0 half-way."""
+        """T×2 floor points (x, z) and T headings (radians about y); gone: T metres, 0 half-way."""
         heading = np.pi + np.deg2rad(self.azimuths[walker]) + self.bends[walker] * gone
         steps = np.linspace(min(gone.min(), 0.0), max(gone.max(), 0.0), 400)
         along = np.pi + np.deg2rad(self.azimuths[walker]) + self.bends[walker] * steps
@@ -185,7 +185,7 @@ def sample_stage(settings: SceneSettings, scene: int, lengths: list[float]) -> S
         bends=bends,
         blur=float(rng.uniform(0.3, 0.9)),
         noise=float(rng.uniform(0.003, 0.02)),
-        crf=int(rng.integers(19, 31)) if settings.crf is None else settings.crf,
+        crf=int(rng.integers(20, 34)) if settings.crf is None else settings.crf,
     )
 
 

@@ -96,7 +96,8 @@ class Loft:
         towards = np.stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
         slant = np.cos(angles[:, None] - angles[None])
         slant = np.where(slant > 0.25, 1 / np.maximum(slant, 0.25), np.inf).astype(np.float32)
-        middles, reaches = [], []
+        middles: list[Floats] = []
+        reaches: list[Floats] = []
         for near, width in zip(self.bands, self.widths, strict=True):
             points = body[:, near]
             middle = (points.min(1) + points.max(1)) / 2

@@ -131,3 +131,40 @@ def _lives(group: int) -> bool:
 
 def _files(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_it_films_scenes_draws_them_and_keeps_them(meshgait, tmp_path):
+    wish = (
+        "synth", "--out", tmp_path / "film", "--scenes", 1, "--each", 1, "--frames", 3, "--fps", 10,
+        "--size", "160x96", "--workers", 1,
+    )  # fmt: skip
+    ran = meshgait(*wish, "--contact", tmp_path / "film.png")
+    assert ran.code == 0
+    assert ran.out.startswith("1 scenes (1 filmed) of 1 people, 3 frames")
+    assert "1 scenes to draw" in ran.err
+    assert (tmp_path / "film.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "film" / "scene-00000.mp4").is_file()
+    again = json.loads(meshgait(*wish, "--json").out)
+    assert (again["made"], again["kept"], again["people"], again["frames"]) == (0, 1, 1, 3)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--scenes", "0"),
+        ("--scenes", "1", "--walkers", "2"),
+        ("--scenes", "1", "--identities", "4"),
+        ("--scenes", "1", "--size", "large"),
+        ("--scenes", "1", "--size", "97x64"),
+        ("--scenes", "1", "--clothes", "none"),
+        ("--scenes", "1", "--background", "nowhere.png"),
+        ("--scenes", "1", "--motions", "takes"),
+        ("--background", "here.png"),
+    ],
+)
+def test_impossible_scenes_end_with_2_and_one_line(meshgait, tmp_path, monkeypatch, wrong):
+    monkeypatch.chdir(tmp_path)
+    ran = meshgait("synth", "--out", "x", *wrong, "--workers", 1)
+    assert ran.code == 2
+    assert ran.error
+    assert not (tmp_path / "x").exists()
