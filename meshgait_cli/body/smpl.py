@@ -12,13 +12,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ..errors import BodyError
-from .fit import bone_scale, rotations_from_joints
 from .model import BodyModel
 
-__all__ = ["fit", "load"]
+__all__ = ["load"]
 
 _NEEDED = ("v_template", "shapedirs", "J_regressor", "weights", "f", "kintree_table", "posedirs")
 _ALLOWED_MODULES = ("numpy", "scipy.sparse")
@@ -106,20 +104,3 @@ def _read(path: Path) -> dict[str, Any]:
         raise BodyError(f"{path} is not in SMPL's format: it holds {type(content).__name__}")
     plain = {key: value.x if isinstance(value, _Chumpy) else value for key, value in content.items()}
     return {key: value for key, value in plain.items() if value is not None}
-
-
-def fit(body: BodyModel, joints: NDArray[np.floating]) -> NDArray[np.float32]:
-    """The body's mesh in the pose of T×24×3 joints (silhouette units): T×V×3 in the same units.
-
-    The mean shape, scaled as a whole; each bone takes the direction that was seen.
-    """
-    rest = body.rest_joints.numpy().astype(np.float64)
-    upright = np.asarray(joints, dtype=np.float64) * [1.0, -1.0, -1.0]  # y up, z towards the camera
-    scale = bone_scale(upright, rest)
-    out = []
-    for start in range(0, len(upright), 64):
-        part = upright[start : start + 64]
-        posed = body.pose(torch.from_numpy(rotations_from_joints(part, rest)).float())
-        vertices = (posed.vertices.numpy() - posed.joints.numpy()[:, :1]) * scale + part[:, :1]
-        out.append(vertices * [1.0, -1.0, -1.0])
-    return np.concatenate(out).astype(np.float32)

@@ -30,7 +30,14 @@ def render_mesh(
     heatmaps: Annotated[
         bool, typer.Option("--heatmaps", help="Also draw the joint volumes and the joints.")
     ] = False,
-    body: Annotated[str, typer.Option("--body", help="open (CC0) or smpl (your own file).")] = "open",
+    body: Annotated[
+        str,
+        typer.Option(
+            "--body",
+            help="open: the CC0 body, fitted to what the network saw. decoded: the network's mesh itself. "
+            "smpl: your own file, fitted.",
+        ),
+    ] = "open",
     smpl_path: Annotated[
         Path | None, typer.Option("--smpl-path", help="Your SMPL .pkl or .npz (non-commercial licence).")
     ] = None,

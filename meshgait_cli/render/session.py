@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,21 +14,21 @@ from ..records import BodySequence, SilhouetteSequence
 from ..results.directory import Result
 from ..results.manifest import TrackEntry
 from .palette import track_colour
+from .skin import BODIES, Skin, Worn, see, skin_of
 
 if TYPE_CHECKING:
     from ..network.embed import Embedder
     from ..pipeline import Extractor, Progress
 
-__all__ = ["RenderSettings", "render_result", "skin_of"]
+__all__ = ["RenderSettings", "render_result"]
 
-BODIES = ("open", "smpl")
 _MOMENTS = 4  # rows of the turntable, columns of the heatmaps
 
 
 @dataclass(frozen=True, slots=True)
 class RenderSettings:
-    """body: "open" (the CC0 body) or "smpl", which needs smpl_path, the user's own file. stature_m: the body
-    height that metres are made with. heatmaps: also draw the volumes and joints."""
+    """body: one of skin.BODIES; "smpl" needs smpl_path, the user's own file. stature_m: the body height that
+    metres are made with. heatmaps: also draw the volumes and joints."""
 
     body: str = "open"
     smpl_path: Path | None = None
@@ -38,7 +37,7 @@ class RenderSettings:
 
     def __post_init__(self) -> None:
         if self.body not in BODIES:
-            raise UsageError(f"unknown body {self.body!r}: use {' or '.join(BODIES)}")
+            raise UsageError(f"unknown body {self.body!r}: use one of {', '.join(BODIES)}")
         if (self.body == "smpl") != (self.smpl_path is not None):
             raise UsageError("--body smpl and --smpl-path FILE go together")
         if not 0.5 <= self.stature_m <= 2.5:
@@ -54,11 +53,11 @@ class _Walker:
     joints: NDArray[np.float32]
     markers: NDArray[np.float32]
     faces: NDArray[np.int32]
-    skin: Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
+    worn: Worn
 
     def vertices(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
         """N×V×3 in silhouette units."""
-        return self.skin(self.joints[rows], self.markers[rows])
+        return self.worn(rows)
 
     def vertices_at(self, row: int) -> NDArray[np.float32]:
         return self.vertices(np.array([row]))[0]
@@ -85,11 +84,11 @@ def render_result(
     out = out or result.folder / "mesh"
     say = progress or (lambda _: None)
     chosen = _chosen(result, tracks)
-    faces, skin = skin_of(settings)
+    skin = skin_of(settings.body, settings.smpl_path)
     walkers = []
     for number, track in enumerate(chosen):
         say(Step("body", number, len(chosen)))
-        walkers.append(_walker(result, track, extractor.embedder, faces, skin))
+        walkers.append(_walker(result, track, extractor.embedder, skin))
     out.mkdir(parents=True, exist_ok=True)
     files: dict[str, Path] = {}
     for walker in walkers:
@@ -115,39 +114,10 @@ def _chosen(result: Result, wanted: list[int] | None) -> list[TrackEntry]:
     return tracks
 
 
-def skin_of(
-    settings: RenderSettings,
-) -> tuple[NDArray[np.int32], Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]]:
-    """Faces, and (joints, markers) ↦ vertices, of the chosen body."""
-    if settings.body == "smpl":
-        from ..body import smpl
-
-        assert settings.smpl_path is not None
-        body = smpl.load(settings.smpl_path)
-        return np.asarray(body.faces, dtype=np.int32), lambda joints, _: smpl.fit(body, joints)
-    from ..body import open_body
-
-    matrix = open_body.marker_decoder()
-    faces = np.asarray(open_body.load().faces, dtype=np.int32)
-    return faces, lambda _, markers: np.einsum("tmc,mv->tvc", markers, matrix, optimize=True)
-
-
-def _walker(
-    result: Result,
-    track: TrackEntry,
-    embedder: Embedder,
-    faces: NDArray[np.int32],
-    skin: Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]],
-) -> _Walker:
-    from ..body.reflection import settle
-    from .smooth import smooth
-
+def _walker(result: Result, track: TrackEntry, embedder: Embedder, skin: Skin) -> _Walker:
     sequence = result.silhouettes(track, good_only=track.usable)
-    joints, markers, _ = embedder.points(sequence)
-    # A silhouette alone does not tell left from right, near from far; the person's motion does.
-    points, _ = settle(np.concatenate([joints, markers], axis=1))
-    points = smooth(points, sequence.times)
-    return _Walker(track, sequence, points[:, : joints.shape[1]], points[:, joints.shape[1] :], faces, skin)
+    seen = see(sequence, sequence.times, embedder)
+    return _Walker(track, sequence, seen.joints, seen.markers, skin.faces, skin.wear(seen))
 
 
 def _pictures(walker: _Walker, out: Path, settings: RenderSettings, embedder: Embedder) -> dict[str, Path]:

@@ -7,18 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from ..body.reflection import settle
 from ..records import SilhouetteSequence
-from ..render.smooth import smooth
+from ..render.skin import see
 from .motion import Motion
 from .phase import Stretch, seconds_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ..network.embed import Embedder
-
-    Skin = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
+    from ..render.skin import Skin
 
 __all__ = ["motion_of"]
 
@@ -39,14 +35,10 @@ def motion_of(sequence: SilhouetteSequence, stretch: Stretch, embedder: Embedder
         sequence.times[window],
         sequence.transform[window],
     )
-    joints, markers, _ = embedder.points(part)
-    points, _ = settle(np.concatenate([joints, markers], axis=1))
-    seconds = seconds_of(sequence)
-    points = smooth(points, seconds[window])
+    seen = see(part, seconds_of(sequence)[window], embedder)
     kept = _kept(stretch.seconds)
     rows = stretch.rows[kept] - window.start
-    count = joints.shape[1]
-    vertices = skin(points[rows, :count], points[rows, count:]) * np.array([1, -1, -1], np.float32)
+    vertices = skin.wear(seen)(rows) * np.array([1, -1, -1], np.float32)
     vertices = vertices - np.array([0, np.median(vertices[..., 1].min(1)), 0])
     shown = stretch.seconds[kept]
     lasting = stretch.steps / stretch.cadence if stretch.phase is not None else float(shown[-1]) + 1 / _RATE

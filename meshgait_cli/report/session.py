@@ -151,7 +151,8 @@ def _add_bodies(
     page: Page, extractor: Extractor, settings: RenderSettings | None, progress: Progress | None
 ) -> None:
     from ..pipeline import Step
-    from ..render.session import RenderSettings, skin_of
+    from ..render.session import RenderSettings
+    from ..render.skin import skin_of
     from .body import motion_of
     from .motion import pack
 
@@ -161,7 +162,8 @@ def _add_bodies(
     if not shown:
         page.body_note = "There is nobody whose body could be shown."
         return
-    faces, skin = skin_of(settings or RenderSettings())
+    settings = settings or RenderSettings()
+    skin = skin_of(settings.body, settings.smpl_path)
     motions = []
     try:
         for number, person in enumerate(shown):
@@ -174,7 +176,7 @@ def _add_bodies(
     except RenderError as error:  # a network without a 3-D branch; the rest of the page is worth having
         page.body_note = str(error)
         return
-    page.bodies, page.walkers = pack(motions, faces), shown
+    page.bodies, page.walkers = pack(motions, skin.faces), shown
     page.body_model = extractor.embedder.model_id
     if len(walkers) > len(shown):
         page.body_note = f"The {len(shown)} best seen of {len(walkers)} are shown."
