@@ -21,8 +21,8 @@ class Graph:
     when it is needed, for a compiled form may be there already. Its forward takes the tensors of `inputs` and
     gives a tensor, or a tuple of them, in `outputs`' order. sample: CPU tensors like the real ones, two or
     more along free axes; speed and agreement are judged on them. free: for each input the axes whose size
-    may change from call to call, with a name. bound: the relative L2 error against torch in float32, on the
-    sample, up to which a backend agrees.
+    may change from call to call, with a name. steps: of a name, what its size is always a multiple of.
+    bound: the relative L2 error against torch in float32, on the sample, up to which a backend agrees.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Graph:
     outputs: tuple[str, ...]
     free: tuple[dict[int, str], ...] = field(default=())
     bound: float = BOUND
+    steps: dict[str, int] = field(default_factory=dict)
 
     def shapes(self) -> list[list[int | str]]:
         """Of the inputs, a name where the size is free."""

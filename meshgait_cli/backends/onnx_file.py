@@ -19,7 +19,7 @@ def to_onnx(graph: Graph) -> bytes:
     """The serialised ONNX model, weights inside. Raises whatever torch.export raises for such a module."""
     free = graph.free or ({},) * len(graph.sample)
     names = sorted({name for axes in free for name in axes.values()})
-    dims = {name: torch.export.Dim(name, min=1) for name in names}
+    dims = {name: _dim(name, graph.steps.get(name, 1)) for name in names}
     shapes = tuple({axis: dims[name] for axis, name in axes.items()} for axes in free)
     module = graph.build()
     with warnings.catch_warnings(), torch.no_grad():
@@ -39,6 +39,11 @@ def to_onnx(graph: Graph) -> bytes:
     model: Any = exported.model_proto
     _name_axes(model, graph)
     return bytes(model.SerializeToString())
+
+
+def _dim(name: str, step: int) -> Any:
+    dim = torch.export.Dim(name if step == 1 else f"{name}_by_{step}", min=1)
+    return dim if step == 1 else step * dim
 
 
 def _name_axes(model: Any, graph: Graph) -> None:

@@ -11,10 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from ..assets import fetch, registry, sha256_of
+from ..backends.choose import compiled
 from ..backends.precision import computing, torch_precision
 from ..errors import UsageError, WeightsError
 from ..records import KEYPOINTS, Detection
 from ..thirdparty import quiet_ultralytics
+from .yolo import graph_of, predictor_of
 
 __all__ = ["PersonDetector"]
 
@@ -27,8 +29,9 @@ class PersonDetector:
 
     model: a registered name (with or without .pt), or the path of any YOLO checkpoint that knows the class
     "person". confidence: boxes below it are left out; low, because the tracker uses weak boxes to hold on
-    to somebody who is half hidden. backend: whose precision is
-    taken (`backends.split_backend`); the detector itself is always computed by torch.
+    to somebody who is half hidden. backend: who computes the network on a CPU, see `backends`; `computed`
+    then says which it became. On a GPU, and where a checkpoint's head is of a kind that is not cut out
+    (segmentation, transformers), it is torch in the precision that the backend's name says.
 
     Raises UsageError when the name is neither, WeightsError when the file is no such checkpoint.
     """
@@ -41,7 +44,6 @@ class PersonDetector:
         backend: str = "auto",
     ) -> None:
         self.device = torch.device(device)
-        self.precision = torch_precision(backend, self.device)
         path = _find(model)
         quiet_ultralytics()
         from ultralytics import YOLO
@@ -55,8 +57,17 @@ class PersonDetector:
         self._person = next((number for number, name in names.items() if name == "person"), None)
         if self._person is None:
             raise WeightsError(f'{path} does not know the class "person": use another --detector')
-        self.model_id = f"{path.stem}@{sha256_of(path)[:12]}"
+        digest = sha256_of(path)
+        self.model_id = f"{path.stem}@{digest[:12]}"
+        self.precision = torch_precision(backend, self.device)
         self.computed = f"torch:{self.precision}"
+        self._predictor: Any = None  # ultralytics' own
+        graph = graph_of(self._yolo, path.stem, digest) if self.device.type == "cpu" else None
+        if graph is not None:
+            run = compiled(graph, backend, self.device)
+            self._predictor = predictor_of(self._yolo, graph.outputs, run)
+            # What is left to ultralytics is letterbox, decoding and suppression: in full precision.
+            self.precision, self.computed = "f32", str(run)
         self._options: dict[str, Any] = {
             "device": str(device), "conf": confidence, "classes": [self._person],
             "iou": _SAME_PERSON, "verbose": False, "save": False,
@@ -69,7 +80,7 @@ class PersonDetector:
             # ultralytics takes BGR
             batch = [np.ascontiguousarray(image[:, :, ::-1]) for image in images[start : start + _BATCH]]
             with computing(self.device, self.precision):
-                results = self._yolo.predict(batch, imgsz=size, **self._options)
+                results = self._yolo.predict(batch, imgsz=size, predictor=self._predictor, **self._options)
             out += [_detections(result) for result in results]
         return out
 
