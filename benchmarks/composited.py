@@ -30,14 +30,14 @@ from meshgait_cli.evaluation.bootstrap import mean_interval
 from meshgait_cli.evaluation.metrics import retrieve
 from meshgait_cli.network.embed import Embedder
 from meshgait_cli.people.silhouette import normalise
-from meshgait_cli.pipeline import Extractor, ExtractSettings
+from meshgait_cli.pipeline import CROPS, Extractor, ExtractSettings
 from meshgait_cli.records import SilhouetteSequence
 from meshgait_cli.synth.faults import sample_faults
 from meshgait_cli.synth.scenes import SceneTruth, make_scenes, name_of, read_scene
 from meshgait_cli.synth.staging import SceneSettings
 from meshgait_cli.video.decode import open_video
 
-DEFAULT = ("balanced", 320)
+DEFAULT = ("balanced", 384)
 RESAMPLES = 2000
 FPS = 30.0  # so that quick, balanced and full look at every third, second and each frame
 MODEL_FRAMES, MODEL_DRAWS = 12, 8  # of each walk that the fault model is applied to, and how often
@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--walkers", type=int, default=1, help="people in a video")
     parser.add_argument("--seed", type=int, default=404)
     parser.add_argument("--efforts", default="quick,balanced,full")
-    parser.add_argument("--crops", default="224,256,512")
+    parser.add_argument("--crops", default="256,320,448")
     parser.add_argument("--no-naive", action="store_true")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--workers", type=int, default=1)
@@ -65,7 +65,7 @@ def main() -> None:
     make_scenes(work / "scenes", settings, workers=chosen.workers, progress=_tell)
     truths = [read_scene(work / "scenes", scene) for scene in range(settings.scenes)]
     walks = [walks_of(scene, truth) for scene, truth in enumerate(truths)]
-    configs = [(effort, DEFAULT[1]) for effort in chosen.efforts.split(",") if effort]
+    configs = [(effort, CROPS[effort]) for effort in chosen.efforts.split(",") if effort]
     configs += [(DEFAULT[0], int(crop)) for crop in chosen.crops.split(",") if crop]
     configs = sorted({DEFAULT, *configs}, key=lambda config: config != DEFAULT)
     embedder = Embedder(None, chosen.device)

@@ -40,6 +40,8 @@ DEFAULT_OUT = Path("meshgait-results")
 TRACKERS = ("bytetrack", "botsort")
 SEGMENTERS = ("mobile", "vit_b", "vit_l", "vit_h")
 EFFORTS = {"quick": 10.0, "balanced": 15.0, "full": float("inf")}  # frames a second to look at, about
+# Finer crops than these brought nothing that a silhouette of 64 rows shows (docs/speed.md).
+CROPS = {"quick": 320, "balanced": 384, "full": 512}  # pixels at which each person is shown to SAM
 _CHUNK = 8  # frames decoded ahead; what bounds the memory
 
 
@@ -50,7 +52,8 @@ class ExtractSettings:
     effort: quick, balanced or full: frames a second that are looked at, about 10, 15 or all. detector: a
     registered YOLO checkpoint, or a path. detector_px: its input size, None for as large as the smallest
     person needs. tracker: bytetrack or botsort. segmenter: mobile, vit_b, vit_l or vit_h, and sam_checkpoint
-    a path to use instead of the registered file. crop_px: the size at which each person is shown to SAM.
+    a path to use instead of the registered file. crop_px: the size at which each person is shown to SAM,
+    None for the effort's.
     backend: auto, torch, onnxruntime or openvino, some with a precision (torch:f32), of the
     segmenter; of the detector the precision. network: a variant's name or a checkpoint's path;
     None for the default. min_track_s: shorter tracks are dropped. max_s: stop after so many seconds of video.
@@ -63,7 +66,7 @@ class ExtractSettings:
     tracker: str = "bytetrack"
     segmenter: str = "mobile"
     sam_checkpoint: str | None = None
-    crop_px: int = 320
+    crop_px: int | None = None
     backend: str = "auto"
     network: str | None = None
     min_track_s: float = 1.0
@@ -144,7 +147,7 @@ class Extractor:
             self.settings.segmenter,
             checkpoint=Path(checkpoint) if checkpoint else None,
             device=self.device,
-            crop_size=self.settings.crop_px,
+            crop_size=self.settings.crop_px or CROPS[self.settings.effort],
             backend=self.settings.backend,
         )
 

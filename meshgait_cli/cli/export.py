@@ -21,7 +21,7 @@ def export(
     model: options.Model = None,
     sam: options.Segmenter = "mobile",
     sam_checkpoint: options.SamCheckpoint = None,
-    crop_px: options.CropPx = 320,
+    crop_px: options.OneCropPx = 320,
     json: options.Json = False,
 ) -> None:
     """Write a network as ONNX, for any number of walks, frames or people; checked against torch."""

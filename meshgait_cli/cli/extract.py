@@ -33,7 +33,7 @@ def extract(
     tracker: options.Tracker = "bytetrack",
     sam: options.Segmenter = "mobile",
     sam_checkpoint: options.SamCheckpoint = None,
-    crop_px: options.CropPx = 320,
+    crop_px: options.CropPx = None,
     backend: options.Backend = "auto",
     min_track: Annotated[float, typer.Option(help="Seconds; people seen more briefly are dropped.")] = 1.0,
     seconds: Annotated[

@@ -64,7 +64,7 @@ def enroll(
     tracker: options.Tracker = "bytetrack",
     sam: options.Segmenter = "mobile",
     sam_checkpoint: options.SamCheckpoint = None,
-    crop_px: options.CropPx = 320,
+    crop_px: options.CropPx = None,
     backend: options.Backend = "auto",
     passphrase_file: options.PassphraseFile = None,
     json: options.Json = False,

@@ -50,7 +50,7 @@ def match(
     tracker: options.Tracker = "bytetrack",
     sam: options.Segmenter = "mobile",
     sam_checkpoint: options.SamCheckpoint = None,
-    crop_px: options.CropPx = 320,
+    crop_px: options.CropPx = None,
     backend: options.Backend = "auto",
     passphrase_file: options.PassphraseFile = None,
     report: options.Report = None,

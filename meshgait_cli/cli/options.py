@@ -16,6 +16,7 @@ __all__ = [
     "Effort",
     "Json",
     "Model",
+    "OneCropPx",
     "Out",
     "PassphraseFile",
     "Quiet",
@@ -89,6 +90,15 @@ SamCheckpoint = Annotated[
     ),
 ]
 CropPx = Annotated[
+    int | None,
+    typer.Option(
+        "--crop-px",
+        help="Size at which each person is shown to SAM: more is finer and slower.",
+        show_default="320, 384 or 512, by effort",
+        rich_help_panel=_SEEING,
+    ),
+]
+OneCropPx = Annotated[
     int,
     typer.Option(
         "--crop-px",

@@ -64,7 +64,7 @@ def watch(
     tracker: options.Tracker = "bytetrack",
     sam: options.Segmenter = "mobile",
     sam_checkpoint: options.SamCheckpoint = None,
-    crop_px: options.CropPx = 320,
+    crop_px: options.OneCropPx = 320,
     backend: options.Backend = "auto",
     passphrase_file: options.PassphraseFile = None,
     json: Annotated[bool, typer.Option("--json", help="Print the events on standard output.")] = False,
