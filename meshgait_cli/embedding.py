@@ -23,10 +23,12 @@ def embed_silhouettes(
     *,
     model: str | None = None,
     device: str = "auto",
+    backend: str = "auto",
     progress: Progress | None = None,
 ) -> EmbeddingSet:
     """Embed every sequence below `source` into `target` (.safetensors or .parquet), and return them.
 
+    model: a variant's name or a checkpoint, one that `export` wrote included. backend: see `backends`.
     Raises SourceNotFound, UsageError (a target of another kind), SilhouetteError (nothing to read, or
     something that is no silhouettes).
     """
@@ -34,15 +36,21 @@ def embed_silhouettes(
         raise SourceNotFound(f"there is no {source}")
     if target.suffix not in SUFFIXES:
         raise UsageError(f"cannot write {target.name}: embeddings go to a {' or '.join(SUFFIXES)} file")
-    done = embed_tree(source, model=model, device=device, progress=progress)
+    done = embed_tree(source, model=model, device=device, backend=backend, progress=progress)
     done.write(target)
     return done
 
 
 def embed_tree(
-    source: Path, *, model: str | None = None, device: str = "auto", progress: Progress | None = None
+    source: Path,
+    *,
+    model: str | None = None,
+    device: str = "auto",
+    backend: str = "torch:f32",
+    progress: Progress | None = None,
 ) -> EmbeddingSet:
-    """Embed every sequence below `source`, in the order of `datasets.silhouettes.read`.
+    """Embed every sequence below `source`, in the order of `datasets.silhouettes.read`; in full precision,
+    which is what evaluation wants, unless another backend is asked for.
 
     Raises SilhouetteError: nothing to read, or something that is no silhouettes.
     """
@@ -50,7 +58,7 @@ def embed_tree(
     from .network.embed import Embedder
     from .pipeline import Step
 
-    embedder = Embedder(model, device=device)
+    embedder = Embedder(model, device=device, backend=backend)
     total = count(source)
     items: list[LabelledEmbedding] = []
     waiting: list[LabelledSilhouettes] = []

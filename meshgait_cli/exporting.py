@@ -46,7 +46,8 @@ def export(
     crop_px: int = 320,
 ) -> Exported:
     """Write the gait network (walks×frames×64×44 floats 0-1 to walks×16×dim; any number of either), or SAM's
-    crop encoder (people×3×S×S RGB 0-255 to features; any number of people).
+    crop encoder (people×3×S×S RGB 0-255 to features; any number of people). The first can then be used
+    wherever a network's checkpoint can, by any backend.
 
     Two walks, or crops, of other sizes than the file was made with are put through it and through torch.
     Raises UsageError for another part, a bad name, or missing packages, MeshgaitError when the two disagree.
@@ -66,10 +67,10 @@ def export(
             f"or {' '.join(('onnxruntime', *EXPORTER))}"
         )
     if part == "network":
-        name, graph, trials = _network(model)
+        name, content, graph, trials = _network(model)
     else:
         name, graph, trials = _segmenter(segmenter, sam_checkpoint, crop_px)
-    content = to_onnx(graph)
+        content = to_onnx(graph)
     errors = {what: _error(graph, content, given) for what, given in trials.items()}
     worst = max(errors.values())
     if not worst <= _BOUND:
@@ -80,38 +81,29 @@ def export(
     return Exported(path, name, OPSET, inputs, graph.outputs, errors, "onnxruntime")
 
 
-def _network(model: str | Path | None) -> tuple[str, Graph, dict[str, Tensor]]:
+def _network(model: str | Path | None) -> tuple[str, bytes, Graph, dict[str, Tensor]]:
     import torch
-    from torch import nn
 
-    from .backends.graph import Graph
+    from .backends.onnx_file import to_onnx
     from .datasets.silhouettes import read_place
     from .network.checkpoint import load
+    from .network.exported import Description, described
+    from .network.graph import graph_of
     from .shipped import folder
 
     loaded = load(model)
-
-    class Embed(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.network = loaded.network
-
-        def forward(self, silhouettes: Tensor) -> Tensor:
-            return self.network.embed(silhouettes)
-
+    graph = graph_of(loaded.network, loaded.id)
+    description = Description(loaded.id, loaded.config, loaded.trained, loaded.card)
+    content = described(to_onnx(graph, keep_tensors=True), description)
     walkers = sorted((folder("examples") / "walkers").glob("*.npz"))[:2]
     real = [torch.from_numpy(read_place(path)[0].cropped).float() / 255 for path in walkers]
     frames = min(len(each) for each in real)
     drawn = torch.Generator().manual_seed(0)
-    graph = Graph(
-        "gait", loaded.id, lambda: Embed().eval(), (torch.rand(2, 12, 64, 44, generator=drawn),),
-        ("silhouettes",), ("embeddings",), ({0: "walks", 1: "frames"},),
-    )  # fmt: skip
     trials = {
         "random numbers": torch.rand(3, 7, 64, 44, generator=drawn),
         "walkers": torch.stack([each[:frames] for each in real]),
     }
-    return loaded.id, graph, trials
+    return loaded.id, content, graph, trials
 
 
 def _segmenter(variant: str, checkpoint: Path | None, size: int) -> tuple[str, Graph, dict[str, Tensor]]:

@@ -53,11 +53,10 @@ class ExtractSettings:
     registered YOLO checkpoint, or a path. detector_px: its input size, None for as large as the smallest
     person needs. tracker: bytetrack or botsort. segmenter: mobile, vit_b, vit_l or vit_h, and sam_checkpoint
     a path to use instead of the registered file. crop_px: the size at which each person is shown to SAM,
-    None for the effort's.
-    backend: auto, torch, onnxruntime or openvino, some with a precision (torch:f32), of the
-    segmenter; of the detector the precision. network: a variant's name or a checkpoint's path;
-    None for the default. min_track_s: shorter tracks are dropped. max_s: stop after so many seconds of video.
-    preview, opengait: also write preview.mp4, the pkl tree.
+    None for the effort's. backend: of all three networks; auto, torch, onnxruntime or openvino, some with a
+    precision (torch:f32). network: a variant's name or a checkpoint's path; None for the default.
+    min_track_s: shorter tracks are dropped. max_s: stop after so many seconds of video. preview, opengait:
+    also write preview.mp4, the pkl tree.
     """
 
     effort: str = "balanced"
@@ -155,13 +154,18 @@ class Extractor:
     def embedder(self) -> Embedder:
         from .network.embed import Embedder
 
-        return Embedder(self.settings.network, device=self.device)
+        return Embedder(self.settings.network, device=self.device, backend=self.settings.backend)
 
     def models(self) -> list[ModelEntry]:
         return [
             ModelEntry(role="detector", id=self.detector.model_id, computed=self.detector.computed),
             ModelEntry(role="segmenter", id=self.segmenter.model_id, computed=self.segmenter.computed),
-            ModelEntry(role="network", id=self.embedder.model_id, trained=self.embedder.trained),
+            ModelEntry(
+                role="network",
+                id=self.embedder.model_id,
+                trained=self.embedder.trained,
+                computed=self.embedder.computed,
+            ),
         ]
 
     def extract(

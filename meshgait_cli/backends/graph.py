@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from torch import Tensor, nn
 
@@ -23,6 +24,7 @@ class Graph:
     more along free axes; speed and agreement are judged on them. free: for each input the axes whose size
     may change from call to call, with a name. steps: of a name, what its size is always a multiple of.
     bound: the relative L2 error against torch in float32, on the sample, up to which a backend agrees.
+    file: the graph as ONNX, where somebody has it already.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Graph:
     free: tuple[dict[int, str], ...] = field(default=())
     bound: float = BOUND
     steps: dict[str, int] = field(default_factory=dict)
+    file: Path | None = None
 
     def shapes(self) -> list[list[int | str]]:
         """Of the inputs, a name where the size is free."""

@@ -15,8 +15,12 @@ __all__ = ["OPSET", "to_onnx"]
 OPSET = 20  # the first with Gelu as one operator
 
 
-def to_onnx(graph: Graph) -> bytes:
-    """The serialised ONNX model, weights inside. Raises whatever torch.export raises for such a module."""
+def to_onnx(graph: Graph, *, keep_tensors: bool = False) -> bytes:
+    """The serialised ONNX model, weights inside. Raises whatever torch.export raises for such a module.
+
+    keep_tensors: all of the module's, by their names, for whoever wants to read them; else norms are folded
+    into convolutions here, as the libraries that run the file do in any case.
+    """
     free = graph.free or ({},) * len(graph.sample)
     names = sorted({name for axes in free for name in axes.values()})
     dims = {name: _dim(name, graph.steps.get(name, 1)) for name in names}
@@ -34,9 +38,12 @@ def to_onnx(graph: Graph) -> bytes:
             opset_version=OPSET,
             dynamo=True,
             verbose=False,
+            optimize=not keep_tensors,
         )
     assert exported is not None
     model: Any = exported.model_proto
+    if keep_tensors:
+        _without_no_biases(model)
     _name_axes(model, graph)
     return bytes(model.SerializeToString())
 
@@ -44,6 +51,20 @@ def to_onnx(graph: Graph) -> bytes:
 def _dim(name: str, step: int) -> Any:
     dim = torch.export.Dim(name if step == 1 else f"{name}_by_{step}", min=1)
     return dim if step == 1 else step * dim
+
+
+def _without_no_biases(model: Any) -> None:
+    """Of convolutions without a bias the exporter computes one of zeros, which OpenVINO cannot read."""
+    from onnxscript import optimizer
+
+    made_by = {name: node for node in model.graph.node for name in node.output}
+    for node in model.graph.node:
+        if node.op_type != "Conv" or len(node.input) < 3:
+            continue
+        bias = made_by.get(node.input[2])
+        if bias is not None and bias.op_type == "Expand" and made_by[bias.input[0]].op_type == "CastLike":
+            del node.input[2]
+    optimizer.remove_unused_nodes(model)
 
 
 def _name_axes(model: Any, graph: Graph) -> None:

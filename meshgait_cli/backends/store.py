@@ -50,7 +50,10 @@ def key_of(graph: Graph, **more: Any) -> str:
 
 
 def cached_onnx(graph: Graph) -> bytes:
-    """The graph as ONNX, from the cache where it is there. A cache that cannot be written is done without."""
+    """The graph as ONNX: its own file, or from the cache where it is there. A cache that cannot be written is
+    done without."""
+    if graph.file is not None:
+        return graph.file.read_bytes()
     path = _path(graph, key_of(graph), ".onnx")
     with suppress(OSError):
         found = path.read_bytes()

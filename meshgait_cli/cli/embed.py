@@ -25,6 +25,7 @@ def embed(
     ] = Path("embeddings.parquet"),
     device: options.Device = "auto",
     model: options.Model = None,
+    backend: options.Backend = "auto",
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -32,7 +33,9 @@ def embed(
     from ..embedding import embed_silhouettes
 
     with showing(silhouettes.name, quiet) as progress:
-        done = embed_silhouettes(silhouettes, to, model=model, device=device, progress=progress)
+        done = embed_silhouettes(
+            silhouettes, to, model=model, device=device, backend=backend, progress=progress
+        )
     warn_untrained(done.trained, done.model_id)
     if json:
         print_json(

@@ -32,7 +32,9 @@ Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N
 Model = Annotated[
     str | None,
     typer.Option(
-        "--model", help="Gait network: a variant's name or a checkpoint file.", show_default="the shipped one"
+        "--model",
+        help="Gait network: a variant's name, or a checkpoint, exported ones too.",
+        show_default="the shipped one",
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")]
@@ -62,8 +64,7 @@ Backend = Annotated[
     str,
     typer.Option(
         "--backend",
-        help="Who computes SAM: auto, torch, onnxruntime or openvino; torch:f32 for full precision.",
-        rich_help_panel=_SEEING,
+        help="Who computes the networks: auto, torch, onnxruntime or openvino; torch:f32 for full precision.",
     ),
 ]
 Detector = Annotated[

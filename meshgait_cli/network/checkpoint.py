@@ -17,6 +17,8 @@ from ..atomic import aside
 from ..errors import UsageError, WeightsError
 from ..shipped import folder as shipped_folder
 from .decode import BodyDecoder
+from .exported import SUFFIX as EXPORTED
+from .exported import read_exported
 from .meshgait import MeshGait, ModelConfig
 from .variants import DEFAULT_MODEL, VARIANTS
 
@@ -87,7 +89,8 @@ def save(
 
 
 def load(name_or_path: str | Path | None = None, device: torch.device | str = "cpu") -> LoadedModel:
-    """A variant's name, or a checkpoint's path: ours (.safetensors) or OpenGait's DeepGaitV2 (.pt).
+    """A variant's name, or a checkpoint's path: ours (.safetensors), one that `meshgait export` wrote
+    (.onnx), or OpenGait's DeepGaitV2 (.pt).
 
     None is DEFAULT_MODEL. A variant without a shipped checkpoint comes with random weights from a fixed
     seed and trained=False: whoever uses it has to say so. Raises UsageError for a name that is neither,
@@ -96,14 +99,15 @@ def load(name_or_path: str | Path | None = None, device: torch.device | str = "c
     name = str(DEFAULT_MODEL if name_or_path is None else name_or_path)
     if name in VARIANTS:
         shipped = shipped_folder("weights") / f"{name}{SUFFIX}"
-        loaded = _read(shipped, name) if shipped.is_file() else _untrained(name)
+        loaded = _read(shipped) if shipped.is_file() else _untrained(name)
     else:
         path = Path(name)
         if not path.is_file():
             raise UsageError(
                 f"there is no network {name!r}: use one of {', '.join(VARIANTS)}, or a checkpoint's path"
             )
-        loaded = _read(path, path.stem) if path.suffix == SUFFIX else _read_opengait(path)
+        readers = {SUFFIX: _read, EXPORTED: _read_exported}
+        loaded = readers.get(path.suffix, _read_opengait)(path)
     loaded.network.to(device).eval()
     return loaded
 
@@ -123,7 +127,18 @@ def _read_opengait(path: Path) -> LoadedModel:
     return LoadedModel(model, _id(path, path.stem), model.config, trained=True, card=card, path=path)
 
 
-def _read(path: Path, name: str) -> LoadedModel:
+def _read_exported(path: Path) -> LoadedModel:
+    said, tensors = read_exported(path)
+    with torch.random.fork_rng(devices=[]):
+        model = MeshGait(said.config)
+    for name, value in model.state_dict().items():
+        if name.endswith("num_batches_tracked"):  # of training alone; the file has none
+            tensors[name] = torch.zeros_like(value)
+    _fit(model, tensors, str(path))
+    return LoadedModel(model, said.id, said.config, said.trained, said.card, path)
+
+
+def _read(path: Path) -> LoadedModel:
     metadata = _metadata(path)
     try:
         config = ModelConfig.from_dict(json.loads(metadata["config"]))
@@ -138,7 +153,7 @@ def _read(path: Path, name: str) -> LoadedModel:
             "use another checkpoint"
         ) from error
     _fit(model, _tensors(path, decoder=False), str(path))
-    return LoadedModel(model, _id(path, name), config, trained, card, path)
+    return LoadedModel(model, _id(path, path.stem), config, trained, card, path)
 
 
 def _halved(value: Tensor) -> Tensor:

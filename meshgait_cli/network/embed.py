@@ -10,12 +10,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..assets import sha256_of
+from ..backends.choose import compiled
 from ..body import open_body
 from ..device import resolve_device
 from ..errors import RenderError, SilhouetteError
 from ..records import HEIGHT, WIDTH, BodySequence, GaitEmbedding, SilhouetteSequence
-from .checkpoint import load
+from .checkpoint import LoadedModel, load
 from .decode import JOINTS, locate
+from .exported import SUFFIX as EXPORTED
+from .graph import graph_of
 from .meshgait import Pooled
 
 __all__ = ["MAX_FRAMES", "Embedder", "skin"]
@@ -32,10 +36,11 @@ class Embedder:
     model: a variant's name, a checkpoint's path, or None for the default. device: "auto", "cpu", "cuda",
     "cuda:N" or a torch.device. mirror: embed the mirrored walker as well and take the mean, which halves
     the influence of which way somebody walks, for twice the time. max_frames: silhouettes in one pass,
-    padding counted; the context of a cut comes on top.
+    padding counted; the context of a cut comes on top. backend: who computes embeddings, see `backends`; what
+    is cut into windows, and bodies, are torch's in float32 whatever it is.
 
-    model_id, trained and card say what the network is. Raises what `checkpoint.load` and
-    `resolve_device` raise.
+    model_id, trained and card say what the network is, computed which backend it became. Raises what
+    `checkpoint.load`, `resolve_device` and `backends.choose.compiled` raise.
     """
 
     def __init__(
@@ -45,6 +50,7 @@ class Embedder:
         mirror: bool = True,
         *,
         max_frames: int = MAX_FRAMES,
+        backend: str = "torch:f32",
     ) -> None:
         if max_frames < 1:
             raise ValueError("max_frames must be 1 or more")
@@ -53,6 +59,10 @@ class Embedder:
         self.network = self.loaded.network
         self.mirror, self.max_frames = mirror, max_frames
         self.model_id, self.trained, self.card = self.loaded.id, self.loaded.trained, self.loaded.card
+        path = self.loaded.path
+        file = path if path is not None and path.suffix == EXPORTED else None
+        self._run = compiled(graph_of(self.network, _identity(self.loaded), file), backend, self.device)
+        self.computed = str(self._run)
 
     def embed(
         self,
@@ -70,7 +80,8 @@ class Embedder:
         parts = [_stretches(sequence.cropped, self.loaded.config.stretch) for sequence in sequences]
         whole = [part for each in parts for part in each]
         values: dict[int, NDArray[np.float32]] = {}
-        for group in _groups([len(part) for part in whole], self.max_frames):
+        padded = self._run.backend == "torch"
+        for group in _groups([len(part) for part in whole], self.max_frames, padded):
             values |= zip(group, self._embed_group([whole[index] for index in group]), strict=True)
             if progress is not None:
                 progress(len(values) * len(sequences) // len(whole), len(sequences))
@@ -157,11 +168,11 @@ class Embedder:
             return self._embed_long(group[0])
         lengths = torch.tensor([len(each) for each in group])
         if bool((lengths == lengths[0]).all()):
-            return self.network.embed(self._tensor(np.stack(group)))
+            return self._run(self._tensor(np.stack(group)))[0]
         batch = np.zeros((len(group), int(lengths.max()), HEIGHT, WIDTH), np.uint8)
         for row, each in zip(batch, group, strict=True):
             row[: len(each)] = each
-        return self.network.embed(self._tensor(batch), lengths.to(self.device))
+        return self._run(self._tensor(batch), lengths.to(self.device))[0]
 
     def _embed_long(self, whole: NDArray[np.uint8]) -> Tensor:
         """Window by window. Each has as many frames of context as the network looks around itself, so
@@ -200,13 +211,21 @@ def _stretches(silhouettes: NDArray[np.uint8], frames: int) -> list[NDArray[np.u
     return np.array_split(silhouettes, count)
 
 
-def _groups(lengths: list[int], limit: int) -> Iterator[list[int]]:
+def _identity(loaded: LoadedModel) -> str:
+    """What decides the numbers. The file's hash is in the id; an exported one has the id of its original."""
+    if loaded.path is None or loaded.path.suffix != EXPORTED:
+        return loaded.id
+    return f"{loaded.id}/{sha256_of(loaded.path)}"
+
+
+def _groups(lengths: list[int], limit: int, padded: bool = True) -> Iterator[list[int]]:
     """Numbers of sequences that fit into `limit` frames together, like lengths side by side: padding is
-    to the longest, and a longer sequence is alone."""
+    to the longest, and a longer sequence is alone. Not padded: only equal lengths go together."""
     group: list[int] = []
     for index in sorted(range(len(lengths)), key=lengths.__getitem__):
         # In rising order the next is the longest, so it decides how far all of them are padded.
-        if group and lengths[index] * (len(group) + 1) > limit:
+        full = lengths[index] * (len(group) + 1) > limit
+        if group and (full or not (padded or lengths[index] == lengths[group[0]])):
             yield group
             group = []
         group.append(index)
