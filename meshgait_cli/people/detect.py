@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +80,21 @@ class PersonDetector:
         for start in range(0, len(images), _BATCH):
             # ultralytics takes BGR
             batch = [np.ascontiguousarray(image[:, :, ::-1]) for image in images[start : start + _BATCH]]
-            with computing(self.device, self.precision):
+            with _own_threads(), computing(self.device, self.precision):
                 results = self._yolo.predict(batch, imgsz=size, predictor=self._predictor, **self._options)
             out += [_detections(result) for result in results]
         return out
+
+
+@contextmanager
+def _own_threads() -> Iterator[None]:
+    """ultralytics leaves all of torch one thread fewer than there are cores: of two, one."""
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        if torch.get_num_threads() != before:
+            torch.set_num_threads(before)
 
 
 def _find(model: str) -> Path:

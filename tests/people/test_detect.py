@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from meshgait_cli.backends.spec import missing_packages
 from meshgait_cli.people.detect import PersonDetector
@@ -85,6 +87,17 @@ def test_a_batch_finds_what_single_pictures_find(pictures, expected):
     assert not batch[1]
     _agree(batch[0], expected[-1], 0.93, 0.05)
     _agree(batch[2], expected[-1], 0.93, 0.05)
+
+
+def test_it_leaves_the_number_of_threads_alone():
+    before = torch.get_num_threads()
+    chosen = (os.cpu_count() or 1) + 1  # ultralytics takes fewer
+    try:
+        torch.set_num_threads(chosen)
+        PersonDetector(device="cpu", backend="torch:f32").detect([np.zeros((64, 64, 3), np.uint8)], 64)
+        assert torch.get_num_threads() == chosen
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_the_network_is_what_ultralytics_computes(pictures, expected):
