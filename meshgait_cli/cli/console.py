@@ -24,6 +24,7 @@ _STAGES = {
     "render": "drawing the body",
     "index": "reading the gallery",
     "embed": "embedding",
+    "videos": "videos, side by side",
 }
 
 

@@ -10,9 +10,12 @@ from . import options
 from .console import err, out, print_json, showing, warn_untrained
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from ..pipeline import Extraction
     from ..results.directory import Result
+    from ..video.sources import VideoSource
 
 __all__ = ["extract", "result_table"]
 
@@ -44,6 +47,13 @@ def extract(
         list[str] | None, typer.Option("--format", help="opengait: also write OpenGait's pkl tree.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Do finished videos again.")] = False,
+    engine: Annotated[
+        str, typer.Option(help="here, or ray: videos side by side, on all cores or machines.")
+    ] = "here",
+    address: Annotated[
+        str | None,
+        typer.Option(help="HOST:PORT of a Ray cluster that is there.", show_default="one of its own"),
+    ] = None,
     report: options.Report = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
@@ -62,6 +72,10 @@ def extract(
     unknown = set(formats or []) - {"opengait"}
     if unknown:
         raise UsageError(f"unknown --format {unknown.pop()!r}: opengait is the one there is")
+    if engine not in ("here", "ray"):
+        raise UsageError(f"unknown --engine {engine!r}: use here or ray")
+    if address is not None and engine != "ray":
+        raise UsageError("--address is a Ray cluster's: give --engine ray with it")
     sources = expand(videos)
     pages = [report and page_for(report, source.name, len(sources) > 1) for source in sources]
     settings = ExtractSettings(
@@ -84,19 +98,43 @@ def extract(
     results: list[Result] = []
     reports: list[dict[str, Any]] = []
     failures: list[MeshgaitError] = []
-    for source, page in zip(sources, pages, strict=True):
-        try:
-            with showing(source.name, quiet) as progress:
-                done = extractor.extract(source, folder or DEFAULT_OUT, progress=progress, force=force)
-                if page is not None:
-                    write_report(done.result, page, extractor=extractor, progress=progress)
-        except MeshgaitError as error:
+    page_of = {source.name: page for source, page in zip(sources, pages, strict=True)}
+    target = folder or DEFAULT_OUT
+
+    def by_ray() -> Iterator[tuple[VideoSource, Extraction | MeshgaitError]]:
+        from ..cluster.engine import extract_all
+        from ..pipeline import Step
+
+        everything = f"{len(sources)} videos"
+        with showing(everything, quiet) as progress:
+            progress(Step("videos", 0, len(sources)))
+            done = extract_all(sources, settings, device, target, address=address, force=force)
+            for number, ended in enumerate(done, start=1):
+                progress(Step("videos", number, len(sources)))
+                yield ended
+
+    def one_by_one() -> Iterator[tuple[VideoSource, Extraction | MeshgaitError]]:
+        for source in sources:
+            try:
+                with showing(source.name, quiet) as progress:
+                    made = extractor.extract(source, target, progress=progress, force=force)
+            except MeshgaitError as error:
+                yield source, error
+            else:
+                yield source, made
+
+    for source, done in by_ray() if engine == "ray" else one_by_one():
+        if isinstance(done, MeshgaitError):
             if len(sources) == 1:
-                raise
-            failures.append(error)
-            err().print(f"[red]error:[/] {error}", markup=True)
-            reports.append({"video": source.address, "error": str(error)})
+                raise done
+            failures.append(done)
+            err().print(f"[red]error:[/] {done}", markup=True)
+            reports.append({"video": source.address, "error": str(done)})
             continue
+        page = page_of[source.name]
+        if page is not None:  # whether it can be written was asked before anything else
+            with showing(source.name, quiet) as progress:
+                write_report(done.result, page, extractor=extractor, progress=progress)
         results.append(done.result)
         reports.append(
             {
