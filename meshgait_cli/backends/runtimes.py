@@ -86,6 +86,8 @@ def _openvino(graph: Graph, precision: str) -> Run:
         "INFERENCE_PRECISION_HINT": precision,
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         "ENABLE_CPU_PINNING": False,  # pinned threads wait for cores that others use
+        # Prepared operations, a few shapes' worth: each takes megabytes, and the default keeps all.
+        "CPU_RUNTIME_CACHE_CAPACITY": 512,
     }
     compiled = core.compile_model(model, "CPU", settings)
     local = threading.local()  # a request serves one caller at a time

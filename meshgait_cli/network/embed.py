@@ -25,6 +25,7 @@ from .meshgait import Pooled
 __all__ = ["MAX_FRAMES", "Embedder", "skin"]
 
 MAX_FRAMES = 720  # silhouettes in one pass, as gait benchmarks limit it; more are cut and pooled
+_TOGETHER = 60  # frames in one batch of a CPU runtime: more are no faster, and take memory
 _DECODED = 32  # frames decoded at once: 88 volumes of 16³ are 1.4 MB a frame, a mesh 80 kB
 
 Points = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]
@@ -81,7 +82,8 @@ class Embedder:
         whole = [part for each in parts for part in each]
         values: dict[int, NDArray[np.float32]] = {}
         padded = self._run.backend == "torch"
-        for group in _groups([len(part) for part in whole], self.max_frames, padded):
+        limit = self.max_frames if padded else min(self.max_frames, _TOGETHER)
+        for group in _groups([len(part) for part in whole], limit, padded):
             values |= zip(group, self._embed_group([whole[index] for index in group]), strict=True)
             if progress is not None:
                 progress(len(values) * len(sequences) // len(whole), len(sequences))
