@@ -30,17 +30,22 @@ class Seen:
 
 
 class Naive:
-    """As the read-me files of its parts say."""
+    """As the read-me files of its parts say. sam: "mobile", or "vit_b" with random weights, good for its time
+    alone: what it takes does not hang on them."""
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: str, sam: str = "mobile") -> None:
         quiet_ultralytics()
-        from segment_anything import SamPredictor
+        from segment_anything import SamPredictor, sam_model_registry
         from ultralytics import YOLO
 
         self.device = str(resolve_device(device))
         self.yolo: Any = YOLO(str(fetch("yolo11n-pose.pt")))
-        sam = PersonSegmenter("mobile", fetch(FILES["mobile"]), self.device, 1024, "torch:f32")
-        self.predictor = SamPredictor(sam._sam)
+        if sam == "mobile":
+            file = fetch(FILES["mobile"])
+            model = PersonSegmenter("mobile", file, self.device, 1024, "torch:f32")._sam
+        else:
+            model = sam_model_registry[sam]().eval().to(self.device)
+        self.predictor = SamPredictor(model)
         self.embedder = Embedder(None, self.device)
 
     def forget(self) -> None:

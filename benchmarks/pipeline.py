@@ -1,12 +1,13 @@
 """Ours against the chain that one writes today, on the same video, detector and SAM checkpoint.
 
-    python benchmarks/pipeline.py [VIDEO] [--frames 24] [--rounds 2] [--effort balanced]
+    python benchmarks/pipeline.py [VIDEO] [--frames 24] [--rounds 2] [--effort balanced] [--vit-b 2]
 
 The naive chain: ultralytics' `track` on each frame, `SamPredictor.set_image` on each whole frame at 1024
 pixels, a box prompt a person, the network on the result. It is so slow that it sees a run of frames from the
 middle of the video only; ours sees it all, detector to embeddings and contact sheets. Both in one process,
 interleaved, medians; seconds a frame *of the video*. Also: IoU at 64×44 of the silhouettes of the same person
-in the same frame (the naive mask is no truth). Writes benchmarks/results/pipeline.json.
+in the same frame (the naive mask is no truth). --vit-b: also so many frames by the naive chain with SAM's
+ViT-B, its weights random (its time is the same). Writes benchmarks/results/pipeline.json.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from naive import SAME, Naive, Seen, iou
 from meshgait_cli.assets import fetch
 from meshgait_cli.demo import CLIP
 from meshgait_cli.pipeline import Extractor, ExtractSettings
-from meshgait_cli.records import SIDE_CUT
+from meshgait_cli.records import SIDE_CUT, Frame
 from meshgait_cli.results.directory import Result
 from meshgait_cli.video.decode import open_video
 
@@ -52,12 +53,24 @@ def agreement(naive: list[Seen], result: Result) -> list[float]:
     return found
 
 
+def seconds_by_vit_b(frames: list[Frame], device: str) -> list[float]:
+    """Of each frame but the first, which warms up."""
+    naive = Naive(device, "vit_b")
+    times = []
+    for frame in frames:
+        started = perf_counter()
+        naive.run([frame])
+        times.append(perf_counter() - started)
+    return times[1:]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("video", nargs="?", type=Path)
     parser.add_argument("--frames", type=int, default=24)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--effort", default="balanced")
+    parser.add_argument("--vit-b", type=int, default=0, metavar="FRAMES")
     parser.add_argument("--device", default="auto")
     chosen = parser.parse_args()
     video = chosen.video or fetch(CLIP)
@@ -81,6 +94,10 @@ def main() -> None:
             print({name: round(values[-1], 4) for name, values in clock.items()}, flush=True)
         ious = agreement(seen, result)
     ratio = median(clock["naive"]) / median(clock["ours"])
+    vit_b = {}
+    if chosen.vit_b:
+        large = median(seconds_by_vit_b(frames[: chosen.vit_b + 1], chosen.device))
+        vit_b = {"vit_b": {"seconds_a_frame": round(large, 2), "times": round(large / median(clock["ours"]))}}
     report = {
         "video": video.name,
         "device": str(ours.device),
@@ -89,6 +106,7 @@ def main() -> None:
         "computed": {model.role: model.computed for model in result.manifest.models},
         "seconds_a_frame": {name: round(median(values), 4) for name, values in clock.items()},
         "times_faster": round(ratio, 1),
+        **vit_b,
         "silhouette_iou": {
             "pairs": len(ious),
             "mean": round(float(np.mean(ious)), 4) if ious else None,
