@@ -15,7 +15,16 @@ from .console import out
 if TYPE_CHECKING:
     from ..gallery.store import Store
 
-__all__ = ["Folder", "Yes", "counted", "new_passphrase", "opened", "passphrase_for", "print_table"]
+__all__ = [
+    "Folder",
+    "Yes",
+    "counted",
+    "new_passphrase",
+    "opened",
+    "other_passphrase",
+    "passphrase_for",
+    "print_table",
+]
 
 Folder = Annotated[Path, typer.Argument(metavar="GALLERY", help="The gallery's folder.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -44,13 +53,21 @@ def new_passphrase(file: Path | None) -> str:
     none."""
     from ..gallery.seal import PASSPHRASE, SHORTEST
 
-    found = _given(file)
-    if not found:
-        found = _asked(f"passphrase, {SHORTEST} characters or more: ")
-        if found is not None and found != _asked("the same again: "):
-            raise UsageError("these are two different passphrases: nothing was made")
+    found = _given(file) or _asked_twice(f"passphrase, {SHORTEST} characters or more: ", "made")
     if not found:
         raise UsageError(f"--encrypt wants a passphrase: from {PASSPHRASE}, --passphrase-file or a terminal")
+    return found
+
+
+def other_passphrase(file: Path | None) -> str:
+    """For a gallery that has one: the environment holds the old one. Raises UsageError when there is none."""
+    from ..gallery.seal import SHORTEST
+
+    if file is not None:
+        return _first_line(file)
+    found = _asked_twice(f"new passphrase, {SHORTEST} characters or more: ", "changed")
+    if not found:
+        raise UsageError("there is no new passphrase: type it at a terminal, or give --new-passphrase-file")
     return found
 
 
@@ -59,8 +76,10 @@ def _given(file: Path | None) -> str | None:
 
     from ..gallery.seal import PASSPHRASE
 
-    if file is None:
-        return os.environ.get(PASSPHRASE)
+    return os.environ.get(PASSPHRASE) if file is None else _first_line(file)
+
+
+def _first_line(file: Path) -> str:
     try:
         found = file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
     except UnicodeDecodeError:
@@ -69,6 +88,13 @@ def _given(file: Path | None) -> str | None:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from error
     if not found:
         raise UsageError(f"{file} holds no passphrase: it is the first line")
+    return found
+
+
+def _asked_twice(question: str, done: str) -> str | None:
+    found = _asked(question)
+    if found and found != _asked("the same again: "):
+        raise UsageError(f"these are two different passphrases: nothing was {done}")
     return found
 
 

@@ -13,6 +13,7 @@ from .browse import browse
 from .console import err, out, print_json, showing, warn_untrained
 from .galleries import Folder, counted, new_passphrase, opened, passphrase_for
 from .gallery_look import list_people, show, stats
+from .gallery_passphrase import passphrase
 from .gallery_people import merge, remove, rename
 
 __all__ = ["app"]
@@ -198,6 +199,7 @@ app.command("stats")(stats)
 app.command("remove")(remove)
 app.command("rename")(rename)
 app.command("merge")(merge)
+app.command("passphrase")(passphrase)
 app.command("browse")(browse)
 
 

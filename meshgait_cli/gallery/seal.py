@@ -51,21 +51,26 @@ class Seal:
 
     @classmethod
     def new(cls, passphrase: str) -> tuple[Seal, dict[str, Any]]:
-        """A new data key, and what has to be kept in the clear to get at it by the passphrase again.
-
-        Raises UsageError for a passphrase of less than 8 characters.
-        """
-        if len(passphrase) < SHORTEST:
-            raise UsageError(f"a passphrase has at least {SHORTEST} characters")
-        key, salt = secrets.token_bytes(32), secrets.token_bytes(16)
-        kdf = {"name": "scrypt", **_SCRYPT, "salt": salt.hex()}
-        box = _close(_cipher(_derived(passphrase, salt, **_SCRYPT)), key, _ABOUT)
-        return cls(key), {"cipher": "AES-256-GCM", "kdf": kdf, "key": box.hex()}
+        """With a new data key; and its header. Raises as `header` does."""
+        seal = cls(secrets.token_bytes(32))
+        return seal, seal.header(passphrase)
 
     @classmethod
     def unlocked(cls, header: dict[str, Any], passphrase: str, folder: Path) -> Seal:
-        """header: what `new` gave. Raises GalleryError for a wrong passphrase or a damaged header."""
+        """header: what `header` gave. Raises GalleryError for a wrong passphrase or a damaged header."""
         return cls(_data_key(json.dumps(header, sort_keys=True), passphrase, folder))
+
+    def header(self, passphrase: str) -> dict[str, Any]:
+        """What has to be kept in the clear to get at the data key by this passphrase again.
+
+        Raises UsageError for one of less than 8 characters.
+        """
+        if len(passphrase) < SHORTEST:
+            raise UsageError(f"a passphrase has at least {SHORTEST} characters")
+        salt = secrets.token_bytes(16)
+        kdf = {"name": "scrypt", **_SCRYPT, "salt": salt.hex()}
+        box = _close(_cipher(_derived(passphrase, salt, **_SCRYPT)), self._data_key, _ABOUT)
+        return {"cipher": "AES-256-GCM", "kdf": kdf, "key": box.hex()}
 
     def close(self, purpose: str, plain: bytes, about: str = "") -> bytes:
         """Seal. purpose: which subkey. about: to what the box belongs; it opens for the same only."""

@@ -133,3 +133,55 @@ def test_a_gallery_in_the_open_is_taken_into_an_encrypted_one(
         assert json.loads(done.out)["imported"] == expected
     (row,) = json.loads(meshgait("gallery", "show", gallery, "ben", "--passphrase-file", words, "--json").out)
     assert row["silhouettes"]
+
+
+def test_it_can_be_changed(
+    gallery: Path, words: Path, tmp_path: Path, meshgait: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "new").write_text("tidy stapler weather\n")
+    change = ("gallery", "passphrase", gallery, "--passphrase-file", words)
+    done = meshgait(*change, "--new-passphrase-file", tmp_path / "new", "--json")
+    assert json.loads(done.out)["changed"]
+    assert "wrong passphrase" in meshgait("gallery", "list", gallery, "--passphrase-file", words).error
+    assert "Zebediah" in meshgait("gallery", "list", gallery, "--passphrase-file", tmp_path / "new").out
+    asked = typed(monkeypatch, "tidy stapler weather", WORDS, WORDS)
+    said = meshgait("gallery", "passphrase", gallery).out
+    assert "by the new passphrase only" in " ".join(said.split())
+    assert [question.split(" ")[0] for question in asked] == ["passphrase", "new", "the"]
+    monkeypatch.setenv(PASSPHRASE, WORDS)  # which is never taken for the new one
+    typed(monkeypatch, "another of them", "another of them")
+    assert meshgait("gallery", "passphrase", gallery).code == 0
+
+
+def test_a_change_that_cannot_be_is_one_clear_line(
+    gallery: Path, words: Path, tmp_path: Path, meshgait: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in (("new", "tidy stapler weather"), ("short", "seven77"), ("empty", "\n")):
+        (tmp_path / name).write_text(text)
+    plain = tmp_path / "plain"
+    meshgait("gallery", "create", plain)
+    before = (gallery / "gallery.json").read_bytes()
+    for place, old, new, code, text in (
+        (gallery, "new", "new", 1, "wrong passphrase"),
+        (gallery, words, "short", 2, "8 characters"),
+        (gallery, words, "empty", 2, "no passphrase"),
+        (gallery, words, "nowhere", 2, "cannot be read"),
+        (gallery, words, words, 2, "the old one"),
+        (plain, words, "new", 2, "not encrypted"),
+        (tmp_path / "none", words, "new", 2, "no gallery"),
+    ):
+        refused = meshgait(
+            "gallery", "passphrase", place, "--passphrase-file", tmp_path / old,
+            "--new-passphrase-file", tmp_path / new,
+        )  # fmt: skip
+        assert (refused.code, text in refused.error) == (code, True), refused.error
+    nobody = meshgait("gallery", "passphrase", gallery, "--passphrase-file", words)
+    assert (nobody.code, "--new-passphrase-file" in nobody.error) == (2, True)
+    for answers, text in ((("one passphrase", "another one"), "two different"), (("",), "no new")):
+        typed(monkeypatch, *answers)
+        refused = meshgait("gallery", "passphrase", gallery, "--passphrase-file", words)
+        assert (refused.code, text in refused.error) == (2, True), refused.error
+    asked = typed(monkeypatch, "wrong wrong wrong")
+    assert "wrong passphrase" in meshgait("gallery", "passphrase", gallery).error
+    assert len(asked) == 1  # nobody thinks of a new one in vain
+    assert (gallery / "gallery.json").read_bytes() == before
