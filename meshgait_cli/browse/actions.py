@@ -50,6 +50,7 @@ class Actions:
         except MeshgaitError as error:
             return self._sorry(error, name)
         new = checked_name(new)
+        self.searches.rename(name, new)
         return self._person(new, f"{name} is called {new} now ({_walks(count)}).")
 
     def merge(self, _: Request, form: Form) -> Response:
@@ -58,6 +59,7 @@ class Actions:
             count = self._store().merge(name, [other])
         except MeshgaitError as error:
             return self._sorry(error, name)
+        self.searches.rename(other, name)
         return self._person(name, f"{other} is {name} now: {_walks(count)} moved.")
 
     def remove(self, _: Request, form: Form) -> Response:

@@ -23,7 +23,9 @@ from typing import TYPE_CHECKING
 
 from ..errors import GalleryError, MeshgaitError
 from ..gallery.private import swept, workplace
+from ..gallery.sequence import exchanged
 from ..gallery.store import Store
+from ..report.answers import named_again
 from ..report.people import plain
 from ..report.session import page_of
 
@@ -161,6 +163,18 @@ class Searches:
             if identity in _shown(search.answers):
                 self.put_away(search)
 
+    def rename(self, identity: str, new: str) -> None:
+        """Answers that show this person show the new name, and not the former one."""
+        for search in list(self.all.values()):
+            if search.page is None or identity not in _shown(search.answers):
+                continue
+            answers = tuple(_named_again(answer, identity, new) for answer in search.answers)
+            views = [named_again(view, answers[view.number - 1]) for view in search.page.answers]
+            search.answers, search.page.answers = answers, views
+            for verdict in search.verdicts.values():
+                if verdict.identity == identity:
+                    verdict.identity = new
+
     def close(self, patience_s: float = 10.0) -> None:
         """Stop everything and delete what was uploaded."""
         running = [search for search in self.all.values() if not search.over]
@@ -209,6 +223,17 @@ class Searches:
 
 def _shown(answers: tuple[Answer, ...]) -> set[str]:
     return {match.identity for answer in answers for match in answer.matches}
+
+
+def _named_again(answer: Answer, identity: str, new: str) -> Answer:
+    return replace(
+        answer,
+        identity=new if answer.identity == identity else answer.identity,
+        reasons=tuple(exchanged(reason, identity, new) for reason in answer.reasons),
+        matches=tuple(
+            replace(match, identity=new) if match.identity == identity else match for match in answer.matches
+        ),
+    )
 
 
 def _in_words(error: Exception, search: Search) -> str:

@@ -78,12 +78,10 @@ class Audit:
             os.close(file)
 
     def entries(self, identity: str | None = None) -> list[dict[str, Any]]:
-        """The log, or what it says of one person. A line cut short by a crash is left out."""
+        """The log, or what it says of one person, under former names too. A line cut short by a crash is left
+        out."""
         found = [entry for entry in map(self._parsed, self._lines()) if entry is not None]
-        if identity is None:
-            return found
-        wanted = self.pseudonym(identity)
-        return [entry for entry in found if wanted in entry["people"]]
+        return found if identity is None else _about(found, self.pseudonym(identity))
 
     def verify(self) -> None:
         """Raises GalleryError when a line was changed, or taken out of the middle."""
@@ -138,6 +136,21 @@ class Audit:
         finally:
             aside.unlink(missing_ok=True)
         return bytes.fromhex(self._key_path.read_text())
+
+
+def _about(entries: list[dict[str, Any]], pseudonym: str) -> list[dict[str, Any]]:
+    """Those about one person. In a line of a new name the name stands first, then the one given up: whoever
+    had, or got, that name at another time is somebody else."""
+    wanted, found = {pseudonym}, []
+    for entry in reversed(entries):
+        if wanted.isdisjoint(entry["people"]):
+            continue
+        found.append(entry)
+        if (action := entry.get("action")) in ("rename", "merge") and entry["people"][0] in wanted:
+            if action == "rename":
+                wanted.discard(entry["people"][0])
+            wanted.update(entry["people"][1:])
+    return found[::-1]
 
 
 def _pseudonym(key: bytes, identity: str) -> str:

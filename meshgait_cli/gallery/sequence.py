@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from ..errors import UsageError
 from ..records import GaitEmbedding, SilhouetteSequence
 
-__all__ = ["NAME_LIMIT", "GallerySequence", "checked_name", "meant"]
+__all__ = ["NAME_LIMIT", "GallerySequence", "checked_name", "exchanged", "meant"]
 
 NAME_LIMIT = 200  # characters
 _GUESSED = 5000  # people among whom a mistyped name is looked for
@@ -50,6 +51,11 @@ def checked_name(identity: str) -> str:
     if not name.isprintable():
         raise UsageError(f"{name!r} holds control characters: choose another name")
     return name
+
+
+def exchanged(text: str, identity: str, new: str) -> str:
+    """The text with another name wherever the identity stands as a word of its own."""
+    return re.sub(rf"(?<![^\W_]){re.escape(identity)}(?![^\W_])", lambda _: new, text)
 
 
 def meant(identity: str, people: Collection[str]) -> str:

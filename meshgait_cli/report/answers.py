@@ -3,7 +3,7 @@ they agree."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..gallery.identify import Identification
     from ..gallery.sequence import GallerySequence
 
-__all__ = ["AnswerView", "answer_views"]
+__all__ = ["AnswerView", "answer_views", "named_again"]
 
 PICTURED = 3  # candidates that are shown walking
 _BAR = 30.0  # units of the SVG that stand for the whole scale
@@ -101,6 +101,21 @@ def answer_views(
         for number, (answer, person) in enumerate(zip(found.answers, people, strict=True))
         if person is not None
     ]
+
+
+def named_again(view: AnswerView, answer: Answer) -> AnswerView:
+    """The view of an answer in which people got other names."""
+    candidates = [
+        replace(candidate, identity=plain(match.identity), sequence=plain(match.sequence))
+        for candidate, match in zip(view.candidates, answer.matches, strict=True)
+    ]
+    return replace(
+        view,
+        identity=None if answer.identity is None else plain(answer.identity),
+        sentence=plain(answer.sentence),
+        candidates=candidates,
+        pictured=candidates[:PICTURED],
+    )
 
 
 class _Maker:

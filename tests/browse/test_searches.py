@@ -192,11 +192,18 @@ def test_a_walker_or_candidate_that_is_none(browser: Any, gallery: Path, form: d
     assert Store(gallery).people() == before
 
 
-def test_a_candidate_who_was_renamed_is_not_enrolled_again(browser: Any, gallery: Path) -> None:
+def test_answers_show_new_names(browser: Any, gallery: Path) -> None:
     to = browser.answered()
-    browser.post("/person/rename", name="anna", new="eve")
-    assert "Nobody is called anna any more" in browser.said(browser.post(f"{to}/accept", walker=1, rank=1))
-    assert "anna" not in Store(gallery).people()
+    assert "accepted as anna" in browser.get(to).text
+    browser.post("/person/rename", name="anna", new="eve <i>")
+    page = browser.get(to).text
+    assert "accepted as eve &lt;i&gt;" in page
+    assert "anna" not in page.replace("anna.mp4", "")
+    browser.post("/person/merge", name="ben", other="eve <i>")
+    assert "accepted as ben" in browser.get(to).text
+    walks = Store(gallery).people()["ben"]
+    assert "ben has one walk more" in browser.said(browser.post(f"{to}/accept", walker=1, rank=1))
+    assert Store(gallery).people()["ben"] == walks + 1
 
 
 def test_who_is_erased_is_erased_from_answers_too(browser: Any, gallery: Path, ask: Any) -> None:

@@ -59,3 +59,24 @@ def test_a_great_many_people_in_one_note(tmp_path: Path) -> None:
     audit.note("search")
     audit.verify()
     assert len(audit.entries("p4999")) == 1
+
+
+def test_a_person_is_found_under_former_names_and_nobody_else_is(tmp_path: Path) -> None:
+    audit = Audit(tmp_path)
+    for number, (action, *people) in enumerate(
+        [
+            ("enrol", "berta"), ("remove", "berta"),  # another one, long ago
+            ("enrol", "anna"), ("enrol", "ben"), ("rename", "berta", "anna"),
+            ("enrol", "anna"),  # somebody who got the name that was free
+            ("merge", "ben", "berta"), ("search", "ben"), ("enrol", "berta"),
+        ]
+    ):  # fmt: skip
+        audit.note(action, people, number=number)
+
+    def found(name: str) -> list[int]:
+        return [entry["number"] for entry in audit.entries(name)]
+
+    assert found("ben") == [2, 3, 4, 6, 7]
+    assert found("eve") == []
+    audit.note("rename", ["anna", "ben"], number=9)  # and back to a former name
+    assert found("anna") == [2, 3, 4, 6, 7, 9]
