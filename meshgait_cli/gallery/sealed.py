@@ -44,7 +44,7 @@ class SealedTable(Table):
         return pa.schema([("id", pa.string()), ("nonce", pa.binary()), ("box", pa.binary())])
 
     def _append(self, rows: Any) -> None:
-        self._open().add(self._closed(rows))
+        self._writable().add(self._closed(rows))
 
     def delete(self, where: Where) -> None:
         super().delete({"id": self.columns(["id"], where)["id"]})
@@ -55,7 +55,7 @@ class SealedTable(Table):
         rows = self._fetch(self._schema().names, where)
         place = rows.schema.get_field_index("identity")
         rows = rows.set_column(place, "identity", pa.array([identity] * len(rows), pa.string()))
-        self._open().merge_insert("id").when_matched_update_all().execute(self._closed(rows))
+        self._writable().merge_insert("id").when_matched_update_all().execute(self._closed(rows))
         return len(rows)
 
     def count(self, where: Where | None = None) -> int:

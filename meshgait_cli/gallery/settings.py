@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 from ..errors import GalleryError
+from .place import Anywhere, place_at
 
 __all__ = ["SCHEMA", "SETTINGS", "is_encrypted", "is_store", "read_settings"]
 
@@ -14,29 +14,29 @@ SCHEMA = {"plain": 1, "sealed": 2}  # what does not know seals refuses a sealed 
 SETTINGS = "gallery.json"
 
 
-def is_store(folder: Path) -> bool:
-    return (folder / SETTINGS).is_file()
+def is_store(where: Anywhere) -> bool:
+    return place_at(where).has(SETTINGS)
 
 
-def is_encrypted(folder: Path) -> bool:
+def is_encrypted(where: Anywhere) -> bool:
     """Whether it is a gallery that wants a passphrase."""
     try:
-        return "seal" in json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        return "seal" in json.loads(place_at(where).read(SETTINGS))
     except (OSError, ValueError, TypeError):
         return False
 
 
-def read_settings(folder: Path) -> dict[str, Any]:
+def read_settings(where: Anywhere) -> dict[str, Any]:
     """Raises GalleryError when they are damaged or of another version."""
-    path = folder / SETTINGS
+    place = place_at(where)
     try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
+        settings = json.loads(place.read(SETTINGS))
         schema, _, _ = settings["schema"], settings["model"], settings["created"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise GalleryError(f"{path} is damaged: {error}") from error
+        raise GalleryError(f"{place}/{SETTINGS} is damaged: {error}") from error
     if schema != SCHEMA["sealed" if "seal" in settings else "plain"]:
         raise GalleryError(
-            f"{folder} is a gallery of version {schema}, which this meshgait does not read: use the meshgait "
+            f"{place} is a gallery of version {schema}, which this meshgait does not read: use the meshgait "
             "that made it, or enrol its people into a new gallery"
         )
     return dict(settings)

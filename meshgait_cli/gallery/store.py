@@ -1,4 +1,4 @@
-"""A gallery that grows: known people's sequences in an embedded database, in one private folder.
+"""A gallery that grows: known people's sequences in an embedded database, in one place (`place`).
 
     GALLERY/gallery.json        schema, model, shape of the embeddings
     GALLERY/vectors/            LanceDB: one row a sequence, half-precision vector, B-tree on the identity
@@ -8,7 +8,7 @@
 
 Every write is one transaction: what `add` has returned is there after a crash, what it has not is there
 whole or not at all. Several processes may write, one after the other behind a lock, and read at any time.
-The lock is a file: a shared file system must be one that locks; object storage is not supported.
+In a folder the lock is a file: a shared file system must be one that locks. In an object store it is a lease.
 With a passphrase, rows, silhouettes and log are sealed (`seal`); gallery.json and calibration.json are not.
 """
 
@@ -31,7 +31,8 @@ from ..errors import GalleryError, SourceNotFound, UsageError
 from ..records import SilhouetteSequence
 from .audit import Audit
 from .keepsakes import Keepsakes
-from .private import in_memory, locked, make_folder, on_this_disk, owner_only, swept, write_json
+from .place import Anywhere, Folder, place_at
+from .private import as_json, in_memory, swept
 from .seal import Seal, said
 from .sealed import SealedTable
 from .sequence import GallerySequence, checked_name, meant
@@ -48,48 +49,49 @@ T = TypeVar("T")
 
 
 class Store:
-    """A gallery on the disk.
+    """A gallery in a folder, or in an object store (s3://bucket/name).
 
     passphrase: of an encrypted gallery; None takes it from the environment. Raises SourceNotFound where there
     is none, UsageError when a passphrase is wanted and none is given, GalleryError when it is wrong, or the
     gallery damaged or of another version.
     """
 
-    def __init__(self, folder: Path, passphrase: str | None = None) -> None:
-        self.folder = on_this_disk(folder)
-        if not is_store(self.folder):
-            raise SourceNotFound(
-                f"{self.folder} is no gallery: `meshgait gallery create {self.folder}` makes one"
-            )
-        self._settings = read_settings(self.folder)
-        header = self._settings.get("seal")
-        self._seal = None if header is None else Seal.unlocked(header, said(passphrase, folder), folder)
-        self.audit = Audit(self.folder, self._seal)
-        self._keepsakes = Keepsakes(self._silhouettes, self._seal)
+    def __init__(self, where: Anywhere, passphrase: str | None = None) -> None:
+        self.place = place = place_at(where)
+        if not is_store(place):
+            raise SourceNotFound(f"{place} is no gallery: `meshgait gallery create {place}` makes one")
+        self._settings = read_settings(place)
+        header, address = self._settings.get("seal"), place.address
+        self._seal = None if header is None else Seal.unlocked(header, said(passphrase, address), address)
+        self.audit = Audit(place, self._seal)
+        self._keepsakes = Keepsakes(place.below("silhouettes"), self._seal)
 
     def __repr__(self) -> str:
-        return f"Store({str(self.folder)!r})"
+        return f"Store({self.place.address!r})"
+
+    @property
+    def folder(self) -> Path:
+        """Of a gallery on a disk. Raises UsageError for one in an object store."""
+        if not isinstance(self.place, Folder):
+            raise UsageError(f"{self.place} is no folder")
+        return self.place.path
 
     @classmethod
-    def create(cls, folder: Path, passphrase: str | None = None) -> Store:
+    def create(cls, where: Anywhere, passphrase: str | None = None) -> Store:
         """Make an empty gallery, for its owner only. The first sequence decides of which model it is.
 
         passphrase: encrypts all that it will hold; without it nobody reads that again. Raises GalleryError
-        when the folder holds anything already, UsageError for a short passphrase.
+        when the place holds anything already, UsageError for a short passphrase.
         """
-        folder = on_this_disk(folder)
-        if is_store(folder):
-            raise GalleryError(f"{folder} is a gallery already")
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise GalleryError(f"{folder} holds something already: choose a new folder for the gallery")
+        place = place_at(where)
+        if is_store(place):
+            raise GalleryError(f"{place} is a gallery already")
         created = datetime.now(UTC).isoformat(timespec="seconds")
         settings: dict[str, Any] = {"schema": SCHEMA["plain"], "created": created, "model": None}
         if passphrase is not None:
             settings |= {"schema": SCHEMA["sealed"], "seal": Seal.new(passphrase)[1]}
-        make_folder(folder)
-        folder.chmod(0o700)
-        write_json(folder / SETTINGS, settings)
-        store = cls(folder, passphrase)
+        place.found(SETTINGS, as_json(settings))
+        store = cls(place, passphrase)
         store.audit.note("create")
         return store
 
@@ -129,6 +131,8 @@ class Store:
         ]
         ids: list[str] = []
         with self._writing():
+            if kept := self.place.keeps_old():
+                raise GalleryError(f"{kept}: nothing is enrolled until versioning is switched off")
             for start in range(0, len(sequences), _BATCH):
                 ids += self._add(sequences[start : start + _BATCH])
         return ids
@@ -153,8 +157,8 @@ class Store:
             parts, dim = first.values.shape
             model = {"id": first.model_id, "trained": first.trained, "parts": parts, "dim": dim}
             self._table(model).create()
-            write_json(self.folder / SETTINGS, {**self._settings, "model": model})
-            self._settings = read_settings(self.folder)
+            self.place.write(SETTINGS, as_json({**self._settings, "model": model}))
+            self._settings = read_settings(self.place)
             self.__dict__.pop("_rows", None)
         for one in sequences:
             self.require_model(one.embedding.model_id)
@@ -167,7 +171,7 @@ class Store:
         """Raises GalleryError when the gallery's embeddings were made by another model."""
         if self.model_id not in (None, model_id):
             raise GalleryError(
-                f"the gallery {self.folder} holds embeddings of {self.model_id}, but {model_id} is in use: "
+                f"the gallery {self.place} holds embeddings of {self.model_id}, but {model_id} is in use: "
                 "choose that model with --model, or enrol its people into a new gallery"
             )
 
@@ -190,7 +194,7 @@ class Store:
         where = {"identity": [identity]}
         if sequence_id is not None:
             where["id"] = [sequence_id]
-        with self._writing():
+        with self._changing():
             ids = self._known(where, identity, sequence_id)
             self._mark_erasing()
             self._rows.delete(where)
@@ -202,7 +206,7 @@ class Store:
         """Give a person another name; the old one is erased. Raises GalleryError when there is no such
         person, or somebody has the new name."""
         new = checked_name(new)
-        with self._writing():
+        with self._changing():
             if new == identity:
                 raise UsageError(f"{new!r} is the name already")
             if self._rows_or_none() and self._rows.count({"identity": [new]}):
@@ -212,7 +216,7 @@ class Store:
     def merge(self, into: str, others: Sequence[str]) -> int:
         """Make several people one: those of `others` become `into`, who must be known. Returns how many
         sequences moved. Raises GalleryError when somebody is not known."""
-        with self._writing():
+        with self._changing():
             self._known({"identity": [into]}, into)
             return self._move("merge", [name for name in others if name != into], into)
 
@@ -237,25 +241,36 @@ class Store:
         people = self.people()
         if identity in people:
             return GalleryError(f"{identity!r} has no sequence {sequence_id}")
-        return GalleryError(f"there is no {identity!r} in the gallery {self.folder}{meant(identity, people)}")
+        return GalleryError(f"there is no {identity!r} in the gallery {self.place}{meant(identity, people)}")
 
     def _mark_erasing(self) -> None:
-        write_json(self.folder / _ERASING, {})
+        self.place.write(_ERASING, as_json({}))
 
     def _erase(self) -> None:
-        """Free the folder of everything that the newest version does not hold."""
+        """Free the place of everything that the newest version does not hold."""
         self._rows.scrub()
         self._keepsakes.prune(set(self._rows.columns(["id"])["id"]))
         swept(self.work)
-        (self.folder / _ERASING).unlink()
+        self.place.delete([_ERASING])
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        with locked(self.folder / ".lock"), owner_only():
-            self._settings = read_settings(self.folder)
-            if (self.folder / _ERASING).exists():  # a process died in the middle of it
+        with self.place.writing(self._fence):
+            self._settings = read_settings(self.place)
+            if self.place.has(_ERASING):  # a process died in the middle of it
                 self._erase()
             yield
+
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        with self._writing():
+            yield
+        if kept := self.place.keeps_old():
+            raise GalleryError(f"{kept}: it is done here, but delete the bucket's old versions, too")
+
+    def _fence(self) -> None:
+        if read_settings(self.place)["model"] is not None and self._rows_or_none():
+            self._rows.fence()
 
     # Reading
 
@@ -279,8 +294,9 @@ class Store:
         if identity is not None and not found["id"]:
             raise self._nobody(identity)
         rows = [dict(zip(found, values, strict=True)) for values in zip(*found.values(), strict=True)]
+        kept = self._keepsakes.held(found["id"])
         for row in rows:
-            row["silhouettes"] = row["id"] in self._keepsakes
+            row["silhouettes"] = row["id"] in kept
         return sorted(rows, key=lambda row: (row["identity"], row["enrolled"], row["name"]))
 
     def sequences(self, identities: Iterable[str] | None = None) -> list[GallerySequence]:
@@ -333,51 +349,38 @@ class Store:
             return rows.index_vectors()
 
     def stats(self) -> dict[str, Any]:
-        """Numbers about the gallery; bytes are those on the disk."""
-        size = sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
-        vectors = sum(path.stat().st_size for path in self._vectors.rglob("*") if path.is_file())
-        people = self.people()
-        rows = sum(people.values())
-        return {
-            "gallery": str(self.folder),
-            "created": self._settings["created"],
-            "model": self.model_id,
-            "shape": list(self.shape or ()),
-            "encrypted": self.encrypted,
-            "search": "by an index" if rows and self._read(Table.vectors_indexed) else "exact",
-            "people": len(people),
-            "with_several_sequences": sum(number > 1 for number in people.values()),
-            "sequences": rows,
-            "bytes": size,
-            "vector_bytes_per_sequence": round(vectors / rows, 1) if rows else None,
-            "log_entries": len(self.audit.entries()),
-        }
+        """Numbers about the gallery; bytes are those that it takes where it lies."""
+        from .figures import figures
+
+        return figures(self)
+
+    def vectors_indexed(self) -> bool:
+        """Whether an index proposes what is compared."""
+        return bool(self._rows_or_none()) and self._read(Table.vectors_indexed)
+
+    @property
+    def created(self) -> str:
+        """When it was made, UTC."""
+        return str(self._settings["created"])
 
     @property
     def work(self) -> Path:
         """Where videos are extracted while they are enrolled: of an encrypted gallery in memory, if that can
         be."""
-        return (in_memory(self.folder) if self.encrypted else None) or self.folder / "work"
-
-    @property
-    def _vectors(self) -> Path:
-        return self.folder / "vectors"
-
-    @property
-    def _silhouettes(self) -> Path:
-        return self.folder / "silhouettes"
+        whose = self.place.path if isinstance(self.place, Folder) else self.place.address
+        return (in_memory(whose) if self.encrypted else None) or self.place.work
 
     @cached_property
     def _rows(self) -> Table:
         return self._table(self._settings["model"])
 
     def _table(self, model: dict[str, Any]) -> Table:
-        what = (self._vectors, model["id"], model["trained"], model["parts"], model["dim"])
+        what = (self.place.below("vectors"), model["id"], model["trained"], model["parts"], model["dim"])
         return Table(*what) if self._seal is None else SealedTable(*what, seal=self._seal)
 
     def _rows_or_none(self) -> Table | None:
         if self._settings["model"] is None:
-            self._settings = read_settings(self.folder)  # another process may have enrolled the first person
+            self._settings = read_settings(self.place)  # another process may have enrolled the first person
         return self._rows if self._settings["model"] else None
 
     def _read(self, ask: Callable[[Table], T]) -> T:
@@ -385,11 +388,12 @@ class Store:
         for _ in range(_RETRIES - 1):
             try:
                 return ask(self._rows)
-            except (RuntimeError, OSError, ValueError):
+            except (RuntimeError, OSError, ValueError) as error:
+                if (told := self.place.explained(error)) is not None:
+                    raise told from error
                 self.__dict__.pop("_rows", None)
         try:
             return ask(self._rows)
         except (RuntimeError, OSError, ValueError) as error:
-            raise GalleryError(
-                f"{self._vectors} cannot be read: {str(error).splitlines()[0][:150]}"
-            ) from error
+            unread = GalleryError(f"{self.place} cannot be read: {str(error).splitlines()[0][:150]}")
+            raise self.place.explained(error) or unread from error

@@ -171,14 +171,14 @@ def test_a_sequences_id_is_never_cut_short(gallery: Path, meshgait: Run) -> None
 
 
 @pytest.mark.parametrize("command", [("create",), ("list",), ("enroll", EXAMPLES[0], "-i", "x")])
-def test_an_object_store_is_refused_in_words(
+def test_another_object_store_is_refused_in_words(
     tmp_path: Path, meshgait: Run, monkeypatch: pytest.MonkeyPatch, command: tuple[Any, ...]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    refused = meshgait("gallery", command[0], "s3://bucket/people", *command[1:])
-    assert (refused.code, "s3:// is not supported" in refused.error) == (2, True)
+    refused = meshgait("gallery", command[0], "gs://bucket/people", *command[1:])
+    assert (refused.code, "gs:// is not supported" in refused.error) == (2, True)
     assert list(tmp_path.iterdir()) == []
-    assert "s3://" in meshgait("match", EXAMPLES[0], "-g", "s3://bucket/people", "-q").error
+    assert "gs://" in meshgait("match", EXAMPLES[0], "-g", "gs://bucket/people", "-q").error
 
 
 def test_the_index_is_nothing_for_a_small_gallery(gallery: Path, meshgait: Run) -> None:
