@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from ..errors import GalleryError, MeshgaitError
@@ -26,10 +26,12 @@ _TRIES = 1000
 
 @dataclass(slots=True)
 class _Held:
-    """lease: what this process writes under now. versioned: whether the bucket keeps old versions."""
+    """lease: what this process writes under now. versioned: whether the bucket keeps old versions.
+    read: the e_tags of what was read."""
 
     lease: Lease | None = None
     versioned: bool = False
+    read: dict[str, str] = field(default_factory=dict)
 
 
 class Bucket(Place):
@@ -56,6 +58,9 @@ class Bucket(Place):
     def found(self, name: str, content: bytes) -> None:
         if set(self.sizes()) - {_PROBE}:
             raise GalleryError(f"{self} holds something already: choose a new name for the gallery")
+        for above in self._objects.above():
+            if above.find(name) is not None:
+                raise GalleryError(f"{above.address} is a gallery: make another one beside it, not in it")
         self._try_out()
         try:
             self._objects.put(self._below + name, content, NEW)
@@ -87,7 +92,8 @@ class Bucket(Place):
         return self._objects.find(self._below + name) is not None  # unlike a HEAD it tells of a lost bucket
 
     def read(self, name: str) -> bytes:
-        return self._objects.get(self._below + name)[0]
+        content, self._held.read[self._below + name] = self._objects.get(self._below + name)
+        return content
 
     def which(self, names: Collection[str]) -> set[str]:
         found = self._objects.which([self._below + name for name in names], self._below)
@@ -101,6 +107,18 @@ class Bucket(Place):
         """Always durable: an object store answers when it has it."""
         self.check()
         self._objects.put(self._below + name, content)
+
+    def replace(self, name: str, content: bytes) -> None:
+        self.check()
+        name = self._below + name
+        try:
+            self._held.read[name] = self._objects.put(name, content, self._held.read.get(name, NEW)).e_tag
+        except Changed:
+            raise GalleryError(f"another process has changed {self} meanwhile: try again") from None
+
+    def copy(self, below: str, to: str) -> None:
+        for name, size in self._objects.sizes(f"{self._below}{below}/").items():
+            self._objects.copy(name, f"{self._below}{to}/{name.removeprefix(f'{self._below}{below}/')}", size)
 
     def write_new(self, name: str, content: bytes) -> None:
         with suppress(Changed):
@@ -135,6 +153,7 @@ class Bucket(Place):
                     raise
                 lease.release()
         except (RuntimeError, OSError, ValueError) as error:
+            lease.check()  # if the right was lost, that is why
             told = self.explained(error)
             if told is None and "lance error" in str(error):
                 told = GalleryError(f"{self}: {str(error).splitlines()[0][:200]}")

@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 __all__ = ["figures"]
 
 
-def figures(store: Store) -> dict[str, Any]:
+def figures(store: Store, created: str) -> dict[str, Any]:
     sizes = store.place.sizes()
-    vectors = sum(size for name, size in sizes.items() if name.startswith("vectors/"))
+    vectors = sum(size for name, size in sizes.items() if name.startswith("vectors"))
     people = store.people()
     rows = sum(people.values())
     return {
         "gallery": store.place.address,
-        "created": store.created,
+        "created": created,
         "model": store.model_id,
         "shape": list(store.shape or ()),
         "encrypted": store.encrypted,

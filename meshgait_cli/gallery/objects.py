@@ -27,7 +27,9 @@ _CREDENTIALS = (
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 )
 _CONNECT, _ANSWER = "5s", "20s"  # patience with a server that does not answer
+_COPYING = "600s"
 _RETRIES = 2
+_COPIED = 4 << 30  # bytes of an object that the server copies by itself; S3 does so up to 5 GB
 _TOGETHER = 1000  # objects deleted by one request
 _FEW = 10  # objects that are asked for one by one rather than by a listing
 
@@ -54,6 +56,11 @@ class Objects:
     def __init__(self, address: str) -> None:
         self.address = address.rstrip("/")
         self.bucket, self.prefix = _parsed(self.address)
+
+    def above(self) -> list[Objects]:
+        """What lies over it, up to the bucket itself."""
+        parts = self.prefix.split("/") if self.prefix else []
+        return [Objects("/".join([f"s3://{self.bucket}", *parts[:n]])) for n in range(len(parts))]
 
     @property
     def endpoint(self) -> str:
@@ -118,6 +125,18 @@ class Objects:
             pages = obstore.list(self._client, prefix=below or None)
             return {str(found["path"]): int(found["size"]) for page in pages for found in page}
 
+    def copy(self, name: str, to: str, size: int) -> None:
+        """Within the server, as long as it does that."""
+        obstore = self._library
+        client = self._made(_COPYING)
+        with self._words():
+            if size <= _COPIED:
+                obstore.copy(client, name, to)
+            else:
+                with obstore.open_writer(client, to) as writer:
+                    for part in obstore.get(client, name).stream():
+                        writer.write(bytes(part))
+
     def delete(self, names: Collection[str]) -> None:
         obstore = self._library
         every = sorted(names)
@@ -149,6 +168,10 @@ class Objects:
 
     @cached_property
     def _client(self) -> Any:
+        return self._made(_ANSWER)
+
+    def _made(self, patience: str) -> Any:
+        """patience: with any one answer."""
         from obstore.store import S3Store
 
         if not any(os.environ.get(name) for name in _CREDENTIALS):
@@ -166,7 +189,7 @@ class Objects:
                 client_options={
                     "allow_http": self.endpoint.startswith("http://"),
                     "connect_timeout": _CONNECT,
-                    "timeout": _ANSWER,
+                    "timeout": patience,
                 },
                 retry_config={"max_retries": _RETRIES},
             )
@@ -219,11 +242,6 @@ class Objects:
             )
         if has("503 ", "500 ", "502 ", "slowdown", "status: 50"):
             return GalleryError(f"{server} is in trouble or too busy: try again later")
-        if has("commit conflict", "concurrent transaction", "preempted"):
-            return GalleryError(
-                f"another process took over {self.address} while this one was held up: nothing of this was "
-                "written, try again"
-            )
         return None
 
 

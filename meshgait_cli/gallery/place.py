@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -69,6 +70,15 @@ class Place(ABC):
         """Whole or not at all. durable: on the disk when it returns, power cut or not."""
 
     @abstractmethod
+    def replace(self, name: str, content: bytes) -> None:
+        """Write what this process read last. Raises GalleryError where another process can have written it
+        in between, and has."""
+
+    @abstractmethod
+    def copy(self, below: str, to: str) -> None:
+        """All that lies below one name to below another."""
+
+    @abstractmethod
     def write_new(self, name: str, content: bytes) -> None:
         """Unless there is one already: then that stays."""
 
@@ -113,6 +123,11 @@ class Place(ABC):
     @abstractmethod
     def explained(self, error: Exception) -> MeshgaitError | None:
         """What a failure of the database means, when it is about the way to this place; else None."""
+
+    @property
+    def whose(self) -> str | Path:
+        """What a private folder elsewhere is named after."""
+        return self.address
 
     @property
     @abstractmethod
@@ -161,6 +176,12 @@ class Folder(Place):
     def write(self, name: str, content: bytes, durable: bool = True) -> None:
         write_whole(self.path / name, content, durable)
 
+    def replace(self, name: str, content: bytes) -> None:
+        self.write(name, content)  # the system sees to it that there is one writer
+
+    def copy(self, below: str, to: str) -> None:
+        shutil.copytree(self.path / below, self.path / to)
+
     def write_new(self, name: str, content: bytes) -> None:
         path = self.path / name
         aside = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
@@ -205,6 +226,10 @@ class Folder(Place):
 
     def explained(self, error: Exception) -> MeshgaitError | None:  # noqa: ARG002
         return None
+
+    @property
+    def whose(self) -> Path:
+        return self.path
 
     @property
     def work(self) -> Path:

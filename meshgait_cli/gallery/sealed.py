@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from .place import Place
 from .seal import Seal
 from .table import COLUMNS, Table, Where, sql
 
-__all__ = ["SealedTable"]
+__all__ = ["SealedTable", "table_of"]
 
 _PURPOSE = "rows"
 _PAD = 256  # bytes; what describes a row is filled up to a multiple, so that its length tells no name
@@ -154,3 +155,9 @@ class SealedTable(Table):
         flat = pa.array(halves.ravel())
         columns["vector"] = pa.FixedSizeListArray.from_arrays(flat, self.parts * self.dim)
         return pa.table(columns, schema=self._schema())
+
+
+def table_of(place: Place, model: dict[str, Any], seal: Seal | None) -> Table:
+    """Of either kind. model: as a gallery's settings have it."""
+    what = (place, model["id"], model["trained"], model["parts"], model["dim"])
+    return Table(*what) if seal is None else SealedTable(*what, seal=seal)

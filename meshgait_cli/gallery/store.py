@@ -34,9 +34,9 @@ from .keepsakes import Keepsakes
 from .place import Anywhere, Folder, place_at
 from .private import as_json, in_memory, swept
 from .seal import Seal, said
-from .sealed import SealedTable
+from .sealed import table_of
 from .sequence import GallerySequence, checked_name, meant
-from .settings import SCHEMA, SETTINGS, is_store, read_settings
+from .settings import SCHEMA, SETTINGS, Settings, is_store
 from .table import COLUMNS, Table, Where
 
 __all__ = ["Store", "is_store"]
@@ -44,7 +44,6 @@ __all__ = ["Store", "is_store"]
 _ERASING = "erasing"  # this file stands while an erasure is under way
 _BATCH = 10_000  # rows of one transaction
 _RETRIES = 5
-_CANDIDATES = 200  # rows that the index proposes for the exact distance to decide about
 T = TypeVar("T")
 
 
@@ -60,8 +59,8 @@ class Store:
         self.place = place = place_at(where)
         if not is_store(place):
             raise SourceNotFound(f"{place} is no gallery: `meshgait gallery create {place}` makes one")
-        self._settings = read_settings(place)
-        header, address = self._settings.get("seal"), place.address
+        self._settings = Settings(place)
+        header, address = self._settings.seal, place.address
         self._seal = None if header is None else Seal.unlocked(header, said(passphrase, address), address)
         self.audit = Audit(place, self._seal)
         self._keepsakes = Keepsakes(place.below("silhouettes"), self._seal)
@@ -98,12 +97,12 @@ class Store:
     @property
     def model_id(self) -> str | None:
         """Of the network whose embeddings it holds; None while it is empty and new."""
-        return self._settings["model"]["id"] if self._settings["model"] else None
+        return self._settings.model["id"] if self._settings.model else None
 
     @property
     def trained(self) -> bool:
         """False when its embeddings were made by a network with untrained weights."""
-        return bool(self._settings["model"]["trained"]) if self._settings["model"] else True
+        return bool(self._settings.model["trained"]) if self._settings.model else True
 
     @property
     def encrypted(self) -> bool:
@@ -112,7 +111,7 @@ class Store:
     @property
     def shape(self) -> tuple[int, int] | None:
         """parts, dim of its embeddings."""
-        model = self._settings["model"]
+        model = self._settings.model
         return (model["parts"], model["dim"]) if model else None
 
     # Writing
@@ -153,12 +152,11 @@ class Store:
     def _accept(self, sequences: Sequence[GallerySequence]) -> None:
         """Check that all are of the gallery's model, or make it theirs."""
         first = sequences[0].embedding
-        if self._settings["model"] is None:
+        if self._settings.model is None:
             parts, dim = first.values.shape
             model = {"id": first.model_id, "trained": first.trained, "parts": parts, "dim": dim}
             self._table(model).create()
-            self.place.write(SETTINGS, as_json({**self._settings, "model": model}))
-            self._settings = read_settings(self.place)
+            self._settings.take_model(model)
             self.__dict__.pop("_rows", None)
         for one in sequences:
             self.require_model(one.embedding.model_id)
@@ -196,7 +194,7 @@ class Store:
             where["id"] = [sequence_id]
         with self._changing():
             ids = self._known(where, identity, sequence_id)
-            self._mark_erasing()
+            self.place.write(_ERASING, b"{}\n")
             self._rows.delete(where)
             self._erase()
             self.audit.note("remove", [identity], sequences=len(ids))
@@ -225,7 +223,7 @@ class Store:
             self._known({"identity": [name]}, name)
         if not names:
             raise UsageError("name at least one other person")
-        self._mark_erasing()
+        self.place.write(_ERASING, b"{}\n")
         moved = self._rows.rename({"identity": list(names)}, new)
         self._erase()
         self.audit.note(action, [new, *names], sequences=moved)
@@ -243,23 +241,26 @@ class Store:
             return GalleryError(f"{identity!r} has no sequence {sequence_id}")
         return GalleryError(f"there is no {identity!r} in the gallery {self.place}{meant(identity, people)}")
 
-    def _mark_erasing(self) -> None:
-        self.place.write(_ERASING, as_json({}))
-
     def _erase(self) -> None:
         """Free the place of everything that the newest version does not hold."""
         self._rows.scrub()
         self._keepsakes.prune(set(self._rows.columns(["id"])["id"]))
         swept(self.work)
+        self._settings.clear_aside()
         self.place.delete([_ERASING])
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        with self.place.writing(self._fence):
-            self._settings = read_settings(self.place)
-            if self.place.has(_ERASING):  # a process died in the middle of it
-                self._erase()
-            yield
+        try:
+            with self.place.writing(self._fence):
+                self._refresh()
+                if self.place.has(_ERASING):  # a process died in the middle of it
+                    self._erase()
+                yield
+        except GalleryError:
+            if self.place.remote:
+                self._settings.leave_table()
+            raise
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
@@ -269,8 +270,9 @@ class Store:
             raise GalleryError(f"{kept}: it is done here, but delete the bucket's old versions, too")
 
     def _fence(self) -> None:
-        if read_settings(self.place)["model"] is not None and self._rows_or_none():
-            self._rows.fence()
+        self._refresh()
+        self._settings.move_table()
+        self._refresh(reopen=True)
 
     # Reading
 
@@ -279,9 +281,8 @@ class Store:
 
     def people(self) -> dict[str, int]:
         """Everybody by name, and how many sequences there are of each."""
-        names = (
-            self._read(lambda rows: rows.columns(["identity"])["identity"]) if self._rows_or_none() else []
-        )
+        known = self._rows_or_none() is not None
+        names = self._read(lambda rows: rows.columns(["identity"])["identity"]) if known else []
         return dict(sorted(Counter(names).items()))
 
     def describe(self, identity: str | None = None) -> list[dict[str, Any]]:
@@ -324,15 +325,11 @@ class Store:
         a hundred of the nearest may be missed (docs/gallery.md has the figures). exact: compare every vector
         all the same.
         """
-        from .nearest import nearest, reranked
+        from .nearest import found
 
-        def ask(rows: Table) -> list[list[tuple[float, str, str]]]:
-            if not exact and rows.vectors_indexed():
-                many = max(_CANDIDATES, 2 * count)
-                return [reranked(rows.candidates(query, many), query, count) for query in queries]
-            return nearest(rows.blocks(), queries, count)
-
-        return self._read(ask) if self._rows_or_none() else [[] for _ in queries]
+        if not self._rows_or_none():
+            return [[] for _ in queries]
+        return self._read(lambda rows: found(rows, queries, count, exact))
 
     def tune(self, announce: Callable[[int], None] | None = None) -> bool:
         """Build the search index of a gallery of 50,000 sequences or more where it has none, or none for
@@ -352,48 +349,50 @@ class Store:
         """Numbers about the gallery; bytes are those that it takes where it lies."""
         from .figures import figures
 
-        return figures(self)
+        return figures(self, self._settings.created)
 
     def vectors_indexed(self) -> bool:
         """Whether an index proposes what is compared."""
         return bool(self._rows_or_none()) and self._read(Table.vectors_indexed)
 
     @property
-    def created(self) -> str:
-        """When it was made, UTC."""
-        return str(self._settings["created"])
-
-    @property
     def work(self) -> Path:
         """Where videos are extracted while they are enrolled: of an encrypted gallery in memory, if that can
         be."""
-        whose = self.place.path if isinstance(self.place, Folder) else self.place.address
-        return (in_memory(whose) if self.encrypted else None) or self.place.work
+        return (in_memory(self.place.whose) if self.encrypted else None) or self.place.work
 
     @cached_property
     def _rows(self) -> Table:
-        return self._table(self._settings["model"])
+        assert self._settings.model is not None
+        return self._table(self._settings.model)
 
     def _table(self, model: dict[str, Any]) -> Table:
-        what = (self.place.below("vectors"), model["id"], model["trained"], model["parts"], model["dim"])
-        return Table(*what) if self._seal is None else SealedTable(*what, seal=self._seal)
+        return table_of(self.place.below(self._settings.vectors), model, self._seal)
+
+    def _refresh(self, reopen: bool = False) -> bool:
+        """Another process may have enrolled the first person, or moved the table: whether it has."""
+        if (changed := self._settings.refreshed()) or reopen:
+            self.__dict__.pop("_rows", None)
+        return changed
 
     def _rows_or_none(self) -> Table | None:
-        if self._settings["model"] is None:
-            self._settings = read_settings(self.place)  # another process may have enrolled the first person
-        return self._rows if self._settings["model"] else None
+        if self._settings.model is None:
+            self._refresh()
+        return self._rows if self._settings.model else None
 
     def _read(self, ask: Callable[[Table], T]) -> T:
         """Ask again when an erasure in another process deleted the files that were being read."""
-        for _ in range(_RETRIES - 1):
+        failed: Exception | None = None
+        for _ in range(_RETRIES):
             try:
                 return ask(self._rows)
+            except GalleryError as error:
+                if not (self.place.remote and self._refresh()):
+                    raise
+                failed = error
             except (RuntimeError, OSError, ValueError) as error:
                 if (told := self.place.explained(error)) is not None:
                     raise told from error
-                self.__dict__.pop("_rows", None)
-        try:
-            return ask(self._rows)
-        except (RuntimeError, OSError, ValueError) as error:
-            unread = GalleryError(f"{self.place} cannot be read: {str(error).splitlines()[0][:150]}")
-            raise self.place.explained(error) or unread from error
+                failed = error
+                self._refresh(reopen=True)
+        raise GalleryError(f"{self.place} cannot be read: {str(failed)[:150].splitlines()[0]}") from failed

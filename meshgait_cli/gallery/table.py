@@ -53,20 +53,7 @@ class Table:
     def create(self) -> None:
         """Make it anew, empty."""
         self.place.check()
-        database, mode = self._database(), "overwrite"
-        if self.place.remote:  # a process that was held up must not overwrite what another has made meanwhile
-            made = any(name.startswith(f"{NAME}.lance/_versions/") for name in self.place.sizes())
-            if made and (left := database.open_table(NAME)).schema == self._stored_schema() and not len(left):
-                return
-            mode = "overwrite" if made else "create"
-        database.create_table(NAME, schema=self._stored_schema(), mode=mode)
-
-    def fence(self) -> None:
-        """Make whatever another process is yet about to write to it fail: to restore the newest version
-        changes nothing but conflicts with everything that began before."""
-        table = self._open()
-        table.checkout_latest()
-        table.restore(table.version)
+        self._database().create_table(NAME, schema=self._stored_schema(), mode="overwrite")
 
     def add(self, sequences: Sequence[GallerySequence], ids: Sequence[str]) -> None:
         """Append under these ids, all of them or none. Joins small files where too many pile up."""

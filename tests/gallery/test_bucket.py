@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import stat
+import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +22,7 @@ from meshgait_cli.gallery.audit import Audit
 from meshgait_cli.gallery.calibration import Calibration
 from meshgait_cli.gallery.exchange import export, import_into
 from meshgait_cli.gallery.place import address_of, place_at
+from meshgait_cli.gallery.private import workplace
 from meshgait_cli.gallery.sequence import GallerySequence
 from meshgait_cli.gallery.store import Store
 from meshgait_cli.records import SilhouetteSequence
@@ -208,6 +211,8 @@ def test_two_galleries_share_a_bucket(s3: Any, store: Store, people: Make) -> No
         Store.create(f"s3://{s3.bucket}/known/people/")
     with pytest.raises(GalleryError, match="holds something already"):
         Store.create(f"s3://{s3.bucket}/known")
+    with pytest.raises(GalleryError, match="beside it, not in it"):
+        Store.create(f"{store.place.address}/vectors-mine/people")
     with pytest.raises(SourceNotFound, match="gallery create"):
         Store(f"s3://{s3.bucket}/nowhere")
 
@@ -250,6 +255,21 @@ def test_addresses_and_paths_are_told_apart(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     (tmp_path / "s3:" / "people").mkdir(parents=True)
     assert address_of(Path("s3:/people")) == str(Path("s3:/people"))  # a folder of that name
+
+
+def test_what_is_needed_for_a_while_lies_in_a_private_folder(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert store.work.parent == tmp_path
+    with workplace(store.work) as place:
+        (place / "video").write_bytes(b"x")
+        assert [stat.S_IMODE(each.stat().st_mode) for each in (store.work, place)] == [0o700, 0o700]
+    assert list(tmp_path.iterdir()) == []
+    store.work.mkdir()
+    store.work.chmod(0o755)  # as somebody else would have it
+    with pytest.raises(GalleryError, match="owner only"), workplace(store.work):
+        pass
 
 
 def test_damage_is_said_in_words(s3: Any, store: Store, people: Make) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from meshgait_cli.gallery.store import Store
+
 WALKERS = Path(__file__).parents[2] / "examples" / "walkers"
 ADA, BEN, EVE = (WALKERS / f"synthetic-{number:02d}.npz" for number in (1, 2, 3))
 QUICK = ("-q", "--device", "cpu")
@@ -62,6 +64,22 @@ def test_every_command_works_there(s3: Any, address: str, tmp_path: Path, meshga
     stats = run("gallery", "stats", address, "--json")
     assert (stats["people"], stats["sequences"], stats["log_entries"]) == (2, 3, 11)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["local", "out", "page.html"]
+
+
+def test_it_can_be_browsed(address: str, people: Any) -> None:
+    testclient = pytest.importorskip("starlette.testclient", reason="the extra browse is not installed")
+    from meshgait_cli.browse.app import create_app
+    from meshgait_cli.browse.guard import Keys
+
+    Store.create(address).add(people(2, prefix="ada"))
+    keys = Keys()
+    app = create_app(Path(address), lambda *_: pytest.fail("nobody asked"), keys, 8123, 10)
+    with testclient.TestClient(app, base_url="http://127.0.0.1:8123") as client:
+        client.get("/", params={"token": keys.token})
+        page = client.get("/").text
+        assert "ada1" in page
+        assert ">people<" in page
+        assert client.get("/about").status_code == 200
 
 
 def test_an_encrypted_gallery_wants_its_passphrase(
