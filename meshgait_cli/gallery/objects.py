@@ -26,7 +26,7 @@ _CREDENTIALS = (
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 )
-_CONNECT, _ANSWER = "5s", "20s"  # patience with a server that does not answer
+_CONNECT, _ANSWER = "5s", "10s"  # patience with a server that does not answer
 _COPYING = "600s"
 _RETRIES = 2
 _COPIED = 4 << 30  # bytes of an object that the server copies by itself; S3 does so up to 5 GB

@@ -67,13 +67,13 @@ class S3:
 
     def make(self, bucket: str, versioned: bool = False) -> None:
         with suppress(urllib.error.HTTPError):  # there is one
-            self._put(f"/{bucket}")
+            self.send("PUT", f"/{bucket}")
         if versioned:
-            self._put(f"/{bucket}?versioning", b"<VersioningConfiguration><Status>Enabled</Status>"
+            self.send("PUT", f"/{bucket}?versioning", b"<VersioningConfiguration><Status>Enabled</Status>"
                       b"</VersioningConfiguration>")  # fmt: skip
 
-    def _put(self, path: str, content: bytes = b"") -> None:
-        request = urllib.request.Request(self.url + path, method="PUT", data=content)
+    def send(self, method: str, path: str, content: bytes = b"") -> None:
+        request = urllib.request.Request(self.url + path, method=method, data=content)
         request.add_header("Content-Type", "application/xml")  # without it, it is a form to moto
         with urllib.request.urlopen(request, timeout=10) as answer:
             assert answer.status == 200

@@ -25,6 +25,7 @@ def address(s3: Any) -> str:
     return f"s3://{s3.bucket}/people"
 
 
+@pytest.mark.slow
 def test_every_command_works_there(s3: Any, address: str, tmp_path: Path, meshgait: Run, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
 
@@ -130,6 +131,19 @@ def test_a_missing_bucket_is_said(meshgait: Run, s3: Any) -> None:
 
 
 def test_wrong_credentials_are_said(address: str, s3: Any, meshgait: Run) -> None:
+    def check_keys(after: bytes) -> None:
+        s3.send("POST", "/moto-api/reset-auth", after)
+
+    check_keys(b"0")  # from now on moto looks at them
+    try:
+        for command in ("create", "list"):
+            refused = meshgait("gallery", command, address)
+            assert (refused.code, "does not know these credentials" in refused.error) == (1, True)
+    finally:
+        check_keys(b"inf")
+
+
+def test_denied_access_is_said(address: str, s3: Any, meshgait: Run) -> None:
     s3.gate = lambda method, path: 403
     for command in ("create", "list"):
         refused = meshgait("gallery", command, address)
