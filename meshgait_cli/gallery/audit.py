@@ -48,6 +48,7 @@ class Audit:
 
         Raises GalleryError when the log is locked for long, OSError when it cannot be written.
         """
+        self._place.check()
         key = self._key()
         everybody = [_pseudonym(key, name) for name in people]
 

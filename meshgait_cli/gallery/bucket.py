@@ -21,6 +21,7 @@ _LOCK = "lock"
 _PROBE = "probe"
 _SEGMENT = 256  # lines of the log in one object
 _AT_ONCE = 16  # objects of the log read at a time
+_AGAIN = 5  # copies begun
 _TRIES = 1000
 
 
@@ -117,8 +118,14 @@ class Bucket(Place):
             raise GalleryError(f"another process has changed {self} meanwhile: try again") from None
 
     def copy(self, below: str, to: str) -> None:
-        for name, size in self._objects.sizes(f"{self._below}{below}/").items():
-            self._objects.copy(name, f"{self._below}{to}/{name.removeprefix(f'{self._below}{below}/')}", size)
+        source, target = self.below(below), self.below(to)
+        for _ in range(_AGAIN):
+            with suppress(FileNotFoundError):  # whoever was late has just deleted it: what is there now?
+                for name, size in source.sizes().items():
+                    self._objects.copy(source._below + name, target._below + name, size)
+                return
+            target.delete(target.sizes())
+        raise GalleryError(f"{self} is written to by a process that has lost the right to: try again later")
 
     def write_new(self, name: str, content: bytes) -> None:
         with suppress(Changed):

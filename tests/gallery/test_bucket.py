@@ -217,6 +217,14 @@ def test_two_galleries_share_a_bucket(s3: Any, store: Store, people: Make) -> No
         Store(f"s3://{s3.bucket}/nowhere")
 
 
+def test_a_whole_bucket_may_be_a_gallery(s3: Any, people: Make) -> None:
+    store = Store.create(f"s3://{s3.bucket}")
+    store.add([with_frames(each) for each in people(2)])
+    store.remove("p0")
+    assert (Store(f"s3://{s3.bucket}/").people(), store.place.name) == ({"p1": 2}, s3.bucket)
+    assert s3.places(halves(people(2)[0])) == []
+
+
 def test_a_bucket_that_keeps_old_versions_is_refused(s3: Any, store: Store, people: Make) -> None:
     s3.make(f"{s3.bucket}-v", versioned=True)
     with pytest.raises(GalleryError, match="keeps old versions"):

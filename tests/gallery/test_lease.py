@@ -13,6 +13,7 @@ import pytest
 from meshgait_cli.errors import GalleryError
 from meshgait_cli.gallery import lease as lease_module
 from meshgait_cli.gallery import objects as objects_module
+from meshgait_cli.gallery.bucket import Bucket
 from meshgait_cli.gallery.lease import Lease
 from meshgait_cli.gallery.objects import NEW, Changed, Objects
 from meshgait_cli.gallery.sequence import GallerySequence
@@ -39,6 +40,33 @@ def test_a_put_on_condition_is_refused_when_it_does_not_hold(objects: Objects) -
         objects.put("not there", b"1", first.e_tag)
     assert objects.get("x")[0] == b"3"
     assert objects.put("x", b"3", NEW).e_tag == objects.get("x")[1]  # as if the first answer had been lost
+
+
+@pytest.mark.parametrize("status", [409, 412])
+def test_two_puts_at_once_are_a_change(s3: Any, objects: Objects, status: int) -> None:
+    """S3 answers 409 when two conditional puts come in the same moment."""
+    first = objects.put("x", b"1", NEW)
+    s3.gate = lambda method, path: status if method == "PUT" else None
+    for only in (NEW, first.e_tag):
+        with pytest.raises(Changed):
+            objects.put("x", b"2", only)
+
+
+def test_a_copy_of_what_vanishes_is_begun_again(s3: Any, objects: Objects) -> None:
+    place = Bucket(objects)
+    for name in ("old/a", "old/b"):
+        objects.put(name, name.encode())
+    listed: list[str] = []
+
+    def gate(method: str, path: str) -> None:
+        if method == "PUT" and path.endswith("/new/b") and not listed:
+            listed.append(path)
+            objects.put("old/c", b"instead")
+            objects.delete(["old/b"])
+
+    s3.gate = gate
+    place.copy("old", "new")
+    assert place.below("new").sizes() == {"a": 5, "c": 7}
 
 
 @pytest.mark.parametrize("most", [0, 1 << 20])
