@@ -21,6 +21,7 @@ from meshgait_cli.gallery import table as table_module
 from meshgait_cli.gallery.audit import Audit
 from meshgait_cli.gallery.calibration import Calibration
 from meshgait_cli.gallery.exchange import export, import_into
+from meshgait_cli.gallery.identify import calibrate
 from meshgait_cli.gallery.place import address_of, place_at
 from meshgait_cli.gallery.private import workplace
 from meshgait_cli.gallery.sequence import GallerySequence
@@ -168,10 +169,11 @@ def test_many_may_append_to_the_log_at_once(store: Store) -> None:
     assert sorted(entry.get("walkers", -1) for entry in store.audit.entries()) == [-1, *range(24)]
 
 
-def test_a_calibration_is_kept_there(store: Store) -> None:
+def test_a_calibration_is_kept_there(store: Store, people: Make) -> None:
+    store.add(people(12, each=3))
     assert Calibration.read(store.place) is None
-    made = Calibration("net@1", 1.0, 0.0, ((0.5, 0.1), (0.1, 1.0)), 10, 20, 30, "gallery")
-    made.write(store.place)
+    made = calibrate(store)
+    assert made.people == 12
     assert Calibration.read(store.place.address) == made
 
 
