@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ..errors import GalleryError, MeshgaitError
+from ..gallery.place import place_at
 from ..gallery.store import Store
 from ..report.people import Walks, plain
 from ..report.sprites import energy
@@ -68,7 +69,7 @@ class _Site:
     ) -> None:
         self.passphrase = passphrase
         self.gallery, self.keys, self.most = gallery, keys, round(most_mb * 1e6)
-        self.pages = Pages(csrf=keys.csrf, gallery=plain(gallery.resolve().name), most=self.most)
+        self.pages = Pages(csrf=keys.csrf, gallery=plain(place_at(gallery).name), most=self.most)
         self.searches = Searches(gallery, ask, passphrase)
         self.actions = Actions(gallery, self.pages, self.searches, passphrase)
 

@@ -15,7 +15,9 @@ __all__ = ["browse"]
 
 
 def browse(
-    gallery: Annotated[Path, typer.Argument(metavar="GALLERY", help="The gallery's folder.")],
+    gallery: Annotated[
+        Path, typer.Argument(metavar="GALLERY", help="The gallery's folder, or s3://bucket/name.")
+    ],
     port: Annotated[int, typer.Option("--port", help="Where to listen; 0 takes one that is free.")] = 0,
     open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open it in your browser.")] = True,
     far: Annotated[
@@ -38,6 +40,7 @@ def browse(
     It answers on this machine only, to whoever has the address with its token. Ctrl-C ends it.
     """
     from ..browse.session import serve
+    from ..gallery.place import address_of
     from ..pipeline import Extractor, ExtractSettings
 
     settings = ExtractSettings(
@@ -52,7 +55,7 @@ def browse(
     )
 
     def announce(address: str) -> None:
-        out().print(f"{gallery} is at {address}", markup=False, soft_wrap=True)
+        out().print(f"{address_of(gallery)} is at {address}", markup=False, soft_wrap=True)
         out().print("Ctrl-C ends it.", style="dim")
 
     serve(

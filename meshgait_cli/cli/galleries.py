@@ -26,7 +26,7 @@ __all__ = [
     "print_table",
 ]
 
-Folder = Annotated[Path, typer.Argument(metavar="GALLERY", help="The gallery's folder.")]
+Folder = Annotated[Path, typer.Argument(metavar="GALLERY", help="The gallery's folder, or s3://bucket/name.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -39,13 +39,14 @@ def opened(gallery: Path, passphrase_file: Path | None) -> Store:
 
 def passphrase_for(gallery: Path, file: Path | None) -> str | None:
     """From the file, the environment, or whoever sits at the terminal; None where none is wanted or to be
-    had. Raises UsageError when the file has none, or the gallery lies in an object store."""
-    from ..gallery.private import on_this_disk
+    had. Raises UsageError when the file has none, or the gallery lies where none can."""
+    from ..gallery.place import place_at
     from ..gallery.settings import is_encrypted
 
-    if not is_encrypted(on_this_disk(gallery)):
+    place = place_at(gallery)
+    if not is_encrypted(place):
         return None
-    return _given(file) or _asked(f"passphrase of {gallery}: ")
+    return _given(file) or _asked(f"passphrase of {place}: ")
 
 
 def new_passphrase(file: Path | None) -> str:

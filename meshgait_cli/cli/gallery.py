@@ -40,7 +40,7 @@ def create(
         print_json(store.stats())
         return
     what = "an encrypted gallery" if encrypt else "a gallery"
-    out().print(f"{gallery} is {what} now; `meshgait gallery enroll` puts people in", markup=False)
+    out().print(f"{store.place} is {what} now; `meshgait gallery enroll` puts people in", markup=False)
 
 
 @app.command("enroll")
@@ -86,7 +86,7 @@ def enroll(
         network=model,
     )
     store = opened(gallery, passphrase_file)
-    with showing(gallery.name, quiet) as progress:
+    with showing(store.place.name, quiet) as progress:
         done = enrol(
             store, sources, Extractor(settings, device), identity=identity, camera=camera, view=view,
             keep_silhouettes=silhouettes, progress=progress, announce=None if quiet else _announce,
@@ -99,7 +99,7 @@ def enroll(
     if json:
         print_json(
             {
-                "gallery": str(gallery),
+                "gallery": store.place.address,
                 "enrolled": done.sequences,
                 "people": done.people,
                 "already": done.already,
@@ -149,7 +149,7 @@ def import_folder(
     ids = import_into(store, folder, passphrase_for(folder, None))
     store.tune(_tuning)
     if json:
-        print_json({"gallery": str(gallery), "imported": len(ids)})
+        print_json({"gallery": store.place.address, "imported": len(ids)})
         return
     again = "" if ids else ": all of it was there already"
     out().print(f"{counted(len(ids))} imported{again}", markup=False)
@@ -185,7 +185,7 @@ def index(
     store = opened(gallery, passphrase_file)
     done = store.tune(_tuning)
     if json:
-        print_json({"gallery": str(gallery), "built": done, "search": store.stats()["search"]})
+        print_json({"gallery": store.place.address, "built": done, "search": store.stats()["search"]})
         return
     if done:
         out().print("the search index is up to date")

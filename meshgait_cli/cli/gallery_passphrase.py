@@ -27,11 +27,12 @@ def passphrase(
 ) -> None:
     """Change the passphrase of an encrypted gallery. An older copy of gallery.json opens by the old one."""
     from ..gallery.passphrase import change_passphrase
+    from ..gallery.place import address_of
 
     old = passphrase_for(gallery, passphrase_file)
     change_passphrase(gallery, old, lambda: other_passphrase(new_passphrase_file))
     if json:
-        print_json({"gallery": str(gallery), "changed": True})
+        print_json({"gallery": address_of(gallery), "changed": True})
         return
-    out().print(f"{gallery} opens by the new passphrase only", markup=False)
+    out().print(f"{address_of(gallery)} opens by the new passphrase only", markup=False)
     out().print("older copies of its gallery.json, as in backups, open by the old one", style="dim")

@@ -28,7 +28,8 @@ def match(
         typer.Option(
             "--gallery",
             "-g",
-            help="A gallery, or a folder of known people: NAME.mp4, NAME/*.mp4, results, silhouettes.",
+            help="A gallery (a folder, s3://bucket/name), or a folder of known people: NAME.mp4, NAME/*.mp4, "
+            "results, silhouettes.",
         ),
     ],
     top_k: Annotated[int, typer.Option("--top-k", "-k", min=1, help="Identities to show.")] = 5,
@@ -63,6 +64,7 @@ def match(
     only new or changed files are read.
     """
     from ..gallery.identify import identify
+    from ..gallery.place import address_of
     from ..pipeline import DEFAULT_OUT, Extractor, ExtractSettings
     from ..report.session import page_for, write_report
 
@@ -93,7 +95,9 @@ def match(
     warn_untrained(trained, found.gallery.model_id)
     if json:
         extra = {} if page is None else {"report": page.as_posix()}
-        print_json({"query": query, "gallery": str(gallery), "trained": trained, **found.to_dict(), **extra})
+        print_json(
+            {"query": query, "gallery": address_of(gallery), "trained": trained, **found.to_dict(), **extra}
+        )
         return
     console = out()
     for answer in found.answers:

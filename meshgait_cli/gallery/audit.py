@@ -14,16 +14,14 @@ import getpass
 import hashlib
 import hmac
 import json
-import os
 import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from ..errors import GalleryError
-from .private import locked
+from .place import Anywhere, place_at
 from .seal import Seal
 
 __all__ = ["Audit"]
@@ -31,15 +29,14 @@ __all__ = ["Audit"]
 LOG = "audit.jsonl"
 KEY = "audit.key"
 _PEOPLE = 1000  # on one line
-_TAIL = 1 << 16  # bytes in which the last line is looked for: a thousand people take 20 kB
 
 
 class Audit:
-    """The log of the gallery in `folder`. It and its key are made on first use, for the owner only."""
+    """The log of the gallery that lies there. It and its key are made on first use, for the owner only."""
 
-    def __init__(self, folder: Path, seal: Seal | None = None) -> None:
-        self._seal = seal
-        self.path, self._key_path = folder / LOG, folder / KEY
+    def __init__(self, where: Anywhere, seal: Seal | None = None) -> None:
+        self._place, self._seal = place_at(where), seal
+        self._log = self._place.log(LOG)
 
     def pseudonym(self, identity: str) -> str:
         """Under which the identity stands in the log."""
@@ -51,61 +48,45 @@ class Audit:
 
         Raises GalleryError when the log is locked for long, OSError when it cannot be written.
         """
+        self._place.check()
         key = self._key()
         everybody = [_pseudonym(key, name) for name in people]
-        with locked(self.path.with_name(".audit.lock")):
-            for start in range(0, len(everybody) or 1, _PEOPLE):
-                self._append(action, everybody[start : start + _PEOPLE], facts)
 
-    def _append(self, action: str, people: list[str], facts: dict[str, Any]) -> None:
-        last = self._last()
+        def more(last: bytes) -> list[bytes]:
+            lines: list[bytes] = []
+            for start in range(0, len(everybody) or 1, _PEOPLE):
+                lines.append(self._line(lines[-1] if lines else last, action, everybody, start, facts))
+            return lines
+
+        self._log.append(more)
+
+    def _line(self, last: bytes, action: str, people: list[str], start: int, facts: dict[str, Any]) -> bytes:
         entry = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "user": _user(),
             "action": action,
-            "people": people,
+            "people": people[start : start + _PEOPLE],
             **facts,
-            "after": hashlib.sha256(last.rstrip(b"\n")).hexdigest()[:16],
+            "after": hashlib.sha256(last).hexdigest()[:16],
         }
-        line = self._closed(json.dumps(entry, ensure_ascii=False).encode()) + b"\n"
-        if last and not last.endswith(b"\n"):
-            line = b"\n" + line  # its writer was killed in the middle of a line
-        file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            os.write(file, line)
-            os.fsync(file)
-        finally:
-            os.close(file)
+        return self._closed(json.dumps(entry, ensure_ascii=False).encode())
 
     def entries(self, identity: str | None = None) -> list[dict[str, Any]]:
         """The log, or what it says of one person, under former names too. A line cut short by a crash is left
         out."""
-        found = [entry for entry in map(self._parsed, self._lines()) if entry is not None]
+        found = [entry for entry in map(self._parsed, self._log.lines()) if entry is not None]
         return found if identity is None else _about(found, self.pseudonym(identity))
 
     def verify(self) -> None:
         """Raises GalleryError when a line was changed, or taken out of the middle."""
         before = b""
-        for number, line in enumerate(self._lines(), 1):
+        for number, line in enumerate(self._log.lines(), 1):
             entry = self._parsed(line)
             if entry is not None and entry.get("after") != hashlib.sha256(before).hexdigest()[:16]:
                 raise GalleryError(
-                    f"{self.path} was tampered with: line {number} does not follow the one before"
+                    f"{self._log.address} was tampered with: line {number} does not follow the one before"
                 )
             before = line
-
-    def _lines(self) -> list[bytes]:
-        return self.path.read_bytes().splitlines() if self.path.exists() else []
-
-    def _last(self) -> bytes:
-        """The last line, with its line feed unless it was cut short."""
-        if not self.path.exists():
-            return b""
-        with self.path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - _TAIL))
-            lines = file.read().splitlines(keepends=True)
-        return lines[-1] if lines else b""
 
     def _closed(self, line: bytes) -> bytes:
         return line if self._seal is None else base64.b64encode(self._seal.close("log", line))
@@ -123,19 +104,10 @@ class Audit:
     def _key(self) -> bytes:
         if self._seal is not None:
             return self._seal.key("pseudonyms")
-        try:
-            return bytes.fromhex(self._key_path.read_text())
-        except FileNotFoundError:
-            pass
-        aside = self._key_path.with_name(f".{KEY}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
-        try:
-            with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(secrets.token_hex(32))
-            with suppress(FileExistsError):
-                os.link(aside, self._key_path)  # unlike a rename it never replaces another process's key
-        finally:
-            aside.unlink(missing_ok=True)
-        return bytes.fromhex(self._key_path.read_text())
+        with suppress(FileNotFoundError):
+            return bytes.fromhex(self._place.read(KEY).decode())
+        self._place.write_new(KEY, secrets.token_hex(32).encode())
+        return bytes.fromhex(self._place.read(KEY).decode())
 
 
 def _about(entries: list[dict[str, Any]], pseudonym: str) -> list[dict[str, Any]]:

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from ..errors import GalleryError
 from .normalise import Cohort, s_norm
-from .private import write_json
+from .place import Anywhere, place_at
+from .private import as_json
 from .sequence import GallerySequence
 from .sets import groups_of, set_distances
 
@@ -99,9 +100,9 @@ class Calibration:
         """Whether the impostor pairs it was made of reach as far as this threshold."""
         return -math.expm1(math.log1p(-far) / max(people, 1)) >= self.tail[-1][0]
 
-    def write(self, folder: Path) -> None:
-        """Into a gallery's folder."""
-        write_json(folder / FILE, self.to_dict())
+    def write(self, where: Anywhere) -> None:
+        """Into a gallery's place."""
+        place_at(where).write(FILE, as_json(self.to_dict()))
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -111,15 +112,17 @@ class Calibration:
         return cls(**{**found, "tail": tuple((float(share), float(score)) for share, score in found["tail"])})
 
     @classmethod
-    def read(cls, folder: Path) -> Calibration | None:
+    def read(cls, where: Anywhere) -> Calibration | None:
         """A gallery's own calibration; None when it has none. Raises GalleryError when it is damaged."""
-        path = folder / FILE
+        place = place_at(where)
         try:
-            return cls.from_dict(json.loads(path.read_text(encoding="utf-8")))
+            return cls.from_dict(json.loads(place.read(FILE)))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise GalleryError(f"{path} is damaged: run `meshgait gallery calibrate` again") from error
+            raise GalleryError(
+                f"{place}/{FILE} is damaged: run `meshgait gallery calibrate` again"
+            ) from error
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..errors import GalleryError, MeshgaitError, NoWalkerError, SourceNotFound, UsageError
 from ..results.directory import is_result
 from .folder import digest_of, sources_in
-from .private import swept, workplace
+from .private import lies_in_memory, swept, workplace
 from .sequence import GallerySequence, checked_name
 from .store import Store
 from .walkers import Walker, kind_of, walkers_in
@@ -110,7 +110,7 @@ def enrol(
     flush()
     if not ids and not already and notes:
         raise GalleryError(f"nothing could be enrolled: {notes[0]}" + (" …" if len(notes) > 1 else ""))
-    in_the_open = store.encrypted and store.work.is_relative_to(store.folder)
+    in_the_open = store.encrypted and not lies_in_memory(store.work)
     if in_the_open and any(kind_of(source.address) == "video" for source in todo):
         notes.append(
             "/dev/shm has no room: what was cut out of videos lay unencrypted on the disk for a while"

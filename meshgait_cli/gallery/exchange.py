@@ -21,6 +21,7 @@ import numpy as np
 from ..errors import GalleryError, ResultError, SourceNotFound, UsageError
 from ..records import GaitEmbedding, SilhouetteSequence
 from ..results.embeddings import EmbeddingSet, LabelledEmbedding
+from .place import address_of, is_remote
 from .private import make_folder, owner_only, write_json
 from .sequence import GallerySequence
 from .store import Store, is_store
@@ -51,12 +52,14 @@ def export(store: Store, out: Path, identity: str | None = None) -> int:
 
     Raises GalleryError when there is nobody, or not that person; UsageError when `out` holds something.
     """
+    if is_remote(out):
+        raise UsageError(f"an export is a folder on a disk, not {address_of(out)}")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} holds something already: choose a new folder to export to")
     sequences = store.sequences(None if identity is None else [identity])
     if not sequences:
         whom = "nobody" if identity is None else f"no {identity!r}"
-        raise GalleryError(f"there is {whom} in the gallery {store.folder}")
+        raise GalleryError(f"there is {whom} in the gallery {store.place}")
     first = sequences[0].embedding
     with owner_only():
         make_folder(out)
@@ -104,10 +107,10 @@ def import_into(store: Store, folder: Path, passphrase: str | None = None) -> li
     Raises SourceNotFound where there is nothing, GalleryError when it is neither, damaged, or of another
     model.
     """
-    if not folder.exists():
+    if not is_remote(folder) and not folder.exists():
         raise SourceNotFound(f"there is no {folder}")
     known = {row["id"] for row in store.describe()}
-    if is_store(folder):
+    if is_store(folder) or is_remote(folder):
         return _copied(Store(folder, passphrase), store, known)
     if not is_export(folder):
         raise GalleryError(f"{folder} is no gallery, nor was it exported by meshgait: it has no {INDEX}")

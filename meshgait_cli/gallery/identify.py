@@ -170,7 +170,7 @@ def calibrate(store: Store, sets: str = "best") -> Calibration:
     sequences = store.sequences()
     model_id = store.model_id
     if not sequences or model_id is None:
-        raise GalleryError(f"the gallery {store.folder} is empty: `meshgait gallery enroll` puts people in")
+        raise GalleryError(f"the gallery {store.place} is empty: `meshgait gallery enroll` puts people in")
     general = shipped(model_id)
     pairs = pairs_of(
         sequences, cohort_of(sequences, filler(model_id, sequences[0].embedding.values.shape)), sets
@@ -184,6 +184,6 @@ def calibrate(store: Store, sets: str = "best") -> Calibration:
             "tar_at_far_0.01": round(tar_at_far(errors, 0.01), 4),
         },
     )  # fmt: skip
-    calibration.write(store.folder)
+    calibration.write(store.place)
     store.audit.note("calibrate", people_with_pairs=pairs.people)
     return calibration

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import io
-import os
 import zipfile
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from ..errors import GalleryError
 from ..records import SilhouetteSequence
-from .private import make_folder, owner_only
+from .place import Anywhere, place_at
 from .seal import Seal
 
 __all__ = ["Keepsakes"]
@@ -22,13 +21,15 @@ _PURPOSE = "silhouettes"
 
 
 class Keepsakes:
-    """FOLDER/ID.npz, or ID.box where there is a seal."""
+    """ID.npz in a place of their own, or ID.box where there is a seal."""
 
-    def __init__(self, folder: Path, seal: Seal | None = None) -> None:
-        self.folder, self._seal = folder, seal
+    def __init__(self, where: Anywhere, seal: Seal | None = None) -> None:
+        self._place, self._seal = place_at(where), seal
 
-    def __contains__(self, sequence_id: str) -> bool:
-        return self._path(sequence_id).exists()
+    def held(self, sequence_ids: Iterable[str]) -> set[str]:
+        """Those of the sequences whose silhouettes were kept."""
+        names = {self._name(sequence_id): sequence_id for sequence_id in sequence_ids}
+        return {names[name] for name in self._place.which(names)}
 
     def keep(self, sequence_id: str, sequence: SilhouetteSequence) -> None:
         packed = io.BytesIO()
@@ -36,38 +37,29 @@ class Keepsakes:
         content = packed.getvalue()
         if self._seal is not None:
             content = self._seal.close(_PURPOSE, content, sequence_id)
-        with owner_only():
-            make_folder(self.folder)
-            path = self._path(sequence_id)
-            aside = path.with_suffix(".tmp")
-            aside.write_bytes(content)
-            os.replace(aside, path)
+        self._place.made()
+        self._place.write(self._name(sequence_id), content, durable=False)
 
     def read(self, sequence_id: str) -> SilhouetteSequence | None:
         """None when they were not kept. Raises GalleryError when they are damaged."""
-        path = self._path(sequence_id)
+        name = self._name(sequence_id)
         try:
-            content = path.read_bytes()
+            content = self._place.read(name)
             if self._seal is not None:
-                content = self._seal.open(_PURPOSE, content, path.stem)
+                content = self._seal.open(_PURPOSE, content, PurePosixPath(name).stem)
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
                 found, times = arrays["silhouettes"], arrays["times"]
         except FileNotFoundError:
             return None
         except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise GalleryError(f"{path} is damaged: {error}") from error
+            raise GalleryError(f"{self._place}/{name} is damaged: {error}") from error
         return replace(SilhouetteSequence.from_arrays(found, sequence_id), times=times)
 
     def prune(self, kept: Collection[str]) -> None:
         """Delete those of all other sequences, and what a killed process has left."""
-        for path in self.folder.iterdir() if self.folder.is_dir() else ():
-            if path.stem not in kept or path.suffix != self._suffix:
-                path.unlink()
+        wanted = {self._name(sequence_id) for sequence_id in kept}
+        self._place.delete([name for name in self._place.sizes() if name not in wanted])
 
-    @property
-    def _suffix(self) -> str:
-        return ".npz" if self._seal is None else ".box"
-
-    def _path(self, sequence_id: str) -> Path:
+    def _name(self, sequence_id: str) -> str:
         """An id is a name, never a way out of the folder."""
-        return self.folder / f"{Path(sequence_id).name}{self._suffix}"
+        return Path(sequence_id).name + (".npz" if self._seal is None else ".box")

@@ -14,7 +14,7 @@ from ..errors import GalleryError, UsageError
 from ..records import GaitEmbedding
 from .calibration import Calibration, shipped
 from .folder import index_folder
-from .private import on_this_disk
+from .place import is_remote
 from .search import Gallery
 from .sets import check_method
 from .store import Store, is_store
@@ -62,7 +62,7 @@ class Known:
 
     def calibration(self, model_id: str) -> Calibration | None:
         """The gallery's own, else the one that is shipped for the model, if any."""
-        own = None if self.store is None else Calibration.read(self.store.folder)
+        own = None if self.store is None else Calibration.read(self.store.place)
         return own if own is not None and own.model_id == model_id else shipped(model_id)
 
     def remarks(self, calibration: Calibration | None, far: float, sets: str) -> list[str]:
@@ -98,13 +98,13 @@ def open_known(
     passphrase: of an encrypted gallery. announce: as `index_folder` has it. Raises SourceNotFound where there
     is none, GalleryError when it is empty, damaged or of another model.
     """
-    if not is_store(on_this_disk(gallery)):
+    if not is_remote(gallery) and not is_store(gallery):
         indexed = index_folder(gallery, extractor, progress=progress, announce=announce)
         return Known(len(indexed.gallery.identities), None, indexed.gallery, indexed.notes)
     store = Store(gallery, passphrase)
     people = len(store.people())
     if not people:
-        raise GalleryError(f"the gallery {gallery} is empty: `meshgait gallery enroll` puts people in")
+        raise GalleryError(f"the gallery {store.place} is empty: `meshgait gallery enroll` puts people in")
     return Known(people, store, None)
 
 

@@ -9,12 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..distance import part_distance
-from .table import Block
+from .table import Block, Table
 
-__all__ = ["nearest", "reranked"]
+__all__ = ["found", "nearest", "reranked"]
 
 _CHUNK = 256  # rows compared at once: 16×256 floats each are 4 MB, which stay in the processor's cache
+_CANDIDATES = 200  # rows that an index proposes for the exact distance to decide about
 Found = list[tuple[float, str, str]]
+
+
+def found(rows: Table, queries: NDArray[np.float32], count: int, exact: bool) -> list[Found]:
+    """As `Store.nearest` has it."""
+    if not exact and rows.vectors_indexed():
+        many = max(_CANDIDATES, 2 * count)
+        return [reranked(rows.candidates(query, many), query, count) for query in queries]
+    return nearest(rows.blocks(), queries, count)
 
 
 def nearest(blocks: Iterable[Block], queries: NDArray[np.float32], count: int) -> list[Found]:

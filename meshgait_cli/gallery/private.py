@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import socket
 import stat
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,14 +17,17 @@ from typing import Any
 from ..errors import GalleryError, UsageError
 
 __all__ = [
+    "as_json",
+    "for_a_while",
     "in_memory",
+    "lies_in_memory",
     "locked",
     "make_folder",
-    "on_this_disk",
     "owner_only",
     "swept",
     "workplace",
     "write_json",
+    "write_whole",
 ]
 
 _PATIENCE_S = 600.0
@@ -67,31 +70,37 @@ def make_folder(path: Path) -> None:
         raise UsageError(f"{path} cannot be a folder: there is a file of that name, or above it") from error
 
 
-def on_this_disk(folder: Path) -> Path:
-    """The folder. Raises UsageError for an address of an object store or another server, which would pass
-    for a relative path."""
-    folder = Path(folder)
-    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+):$", folder.parts[0] if folder.parts else "")
-    if scheme and not folder.exists():
-        raise UsageError(
-            f"a gallery is a folder on a disk, {scheme[1]}:// is not supported: mount it as a file system "
-            "that locks files, or copy galleries by `gallery export` and `gallery import`"
-        )
-    return folder
-
-
-def in_memory(folder: Path) -> Path | None:
-    """A place for a private folder that belongs to `folder` and lies in memory; None where there is none."""
+def in_memory(whose: str | Path) -> Path | None:
+    """A place for a private folder that belongs to a gallery's folder or address and lies in memory; None
+    where there is none."""
     import shutil
 
     try:
         if shutil.disk_usage(_MEMORY).free < _ROOM:
             return None
-        mark = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
-        place = _MEMORY / f"meshgait-{os.getuid()}-{mark}"
+        place = _MEMORY / _mark(whose)
     except (OSError, AttributeError):
         return None
     return place if not place.exists() or _mine(place) else None
+
+
+def lies_in_memory(folder: Path) -> bool:
+    return folder.is_relative_to(_MEMORY)
+
+
+def for_a_while(whose: str) -> Path:
+    """Such a place in the folder for temporary files."""
+    return Path(tempfile.gettempdir()) / _mark(whose)
+
+
+def _mark(whose: str | Path) -> str:
+    name = os.fsencode(whose.resolve()) if isinstance(whose, Path) else whose.encode()
+    return f"meshgait-{os.getuid() if os.name != 'nt' else 'x'}-{hashlib.sha256(name).hexdigest()[:16]}"
+
+
+def _shared(folder: Path) -> bool:
+    """Whether it lies where anybody may make folders."""
+    return folder.is_relative_to(_MEMORY) or folder.parent == Path(tempfile.gettempdir())
 
 
 def _mine(folder: Path) -> bool:
@@ -101,17 +110,23 @@ def _mine(folder: Path) -> bool:
     return private and (os.name == "nt" or found.st_uid == os.getuid())
 
 
+def as_json(value: Any) -> bytes:
+    return json.dumps(value, indent=1, ensure_ascii=False).encode() + b"\n"
+
+
 def write_json(path: Path, value: Any) -> None:
-    """Write aside, 0600, flush to the disk, and move into place."""
+    write_whole(path, as_json(value))
+
+
+def write_whole(path: Path, content: bytes, durable: bool = True) -> None:
+    """Write aside, 0600, flush to the disk where that is wanted, and move into place."""
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with os.fdopen(
-            os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
-        ) as file:
-            json.dump(value, file, indent=1, ensure_ascii=False)
-            file.write("\n")
+        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.replace(aside, path)
     finally:
         aside.unlink(missing_ok=True)
@@ -125,7 +140,7 @@ def workplace(folder: Path) -> Iterator[Path]:
     place = folder / f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
     for last in (False, False, True):
         make_folder(folder)
-        if folder.is_relative_to(_MEMORY) and not _mine(folder):  # anybody may make folders there
+        if _shared(folder) and not _mine(folder):
             raise GalleryError(f"{folder} is not for its owner only: delete it")
         try:
             place.mkdir(mode=0o700)
@@ -137,7 +152,7 @@ def workplace(folder: Path) -> Iterator[Path]:
         yield place
     finally:
         shutil.rmtree(place, ignore_errors=True)
-        if folder.is_relative_to(_MEMORY):
+        if _shared(folder):
             with suppress(OSError):  # it is not empty
                 folder.rmdir()
 

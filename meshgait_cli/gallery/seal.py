@@ -13,7 +13,6 @@ import json
 import os
 import secrets
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from ..errors import GalleryError, UsageError
@@ -28,12 +27,12 @@ _NONCE = 12
 _ABOUT = b"meshgait gallery data key"
 
 
-def said(passphrase: str | None, folder: Path) -> str:
+def said(passphrase: str | None, where: str) -> str:
     """The passphrase as given, or from the environment. Raises UsageError when it is in neither."""
     found = passphrase or os.environ.get(PASSPHRASE)
     if not found:
         raise UsageError(
-            f"the gallery {folder} is encrypted: its passphrase is asked for at a terminal, or taken from "
+            f"the gallery {where} is encrypted: its passphrase is asked for at a terminal, or taken from "
             f"{PASSPHRASE} or --passphrase-file"
         )
     return found
@@ -56,9 +55,9 @@ class Seal:
         return seal, seal.header(passphrase)
 
     @classmethod
-    def unlocked(cls, header: dict[str, Any], passphrase: str, folder: Path) -> Seal:
+    def unlocked(cls, header: dict[str, Any], passphrase: str, where: str) -> Seal:
         """header: what `header` gave. Raises GalleryError for a wrong passphrase or a damaged header."""
-        return cls(_data_key(json.dumps(header, sort_keys=True), passphrase, folder))
+        return cls(_data_key(json.dumps(header, sort_keys=True), passphrase, where))
 
     def header(self, passphrase: str) -> dict[str, Any]:
         """What has to be kept in the clear to get at the data key by this passphrase again.
@@ -99,7 +98,7 @@ class Seal:
 
 
 @lru_cache(maxsize=8)  # a server opens its gallery at every request, and scrypt is slow on purpose
-def _data_key(header: str, passphrase: str, folder: Path) -> bytes:
+def _data_key(header: str, passphrase: str, where: str) -> bytes:
     from cryptography.exceptions import InvalidTag
 
     try:
@@ -114,9 +113,9 @@ def _data_key(header: str, passphrase: str, folder: Path) -> bytes:
         box = bytes.fromhex(found["key"])
         return _cipher(key).decrypt(box[:_NONCE], box[_NONCE:], _ABOUT)  # type: ignore[no-any-return]
     except InvalidTag:
-        raise GalleryError(f"wrong passphrase for the gallery {folder}") from None
+        raise GalleryError(f"wrong passphrase for the gallery {where}") from None
     except (KeyError, TypeError, ValueError) as error:
-        raise GalleryError(f"the key of the gallery {folder} is damaged: {error}") from error
+        raise GalleryError(f"the key of the gallery {where} is damaged: {error}") from error
 
 
 def _derived(passphrase: str, salt: bytes, n: int, r: int, p: int) -> bytes:

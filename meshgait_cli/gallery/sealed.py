@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from .place import Place
 from .seal import Seal
 from .table import COLUMNS, Table, Where, sql
 
-__all__ = ["SealedTable"]
+__all__ = ["SealedTable", "table_of"]
 
 _PURPOSE = "rows"
 _PAD = 256  # bytes; what describes a row is filled up to a multiple, so that its length tells no name
@@ -44,7 +45,7 @@ class SealedTable(Table):
         return pa.schema([("id", pa.string()), ("nonce", pa.binary()), ("box", pa.binary())])
 
     def _append(self, rows: Any) -> None:
-        self._open().add(self._closed(rows))
+        self._writable().add(self._closed(rows))
 
     def delete(self, where: Where) -> None:
         super().delete({"id": self.columns(["id"], where)["id"]})
@@ -55,7 +56,7 @@ class SealedTable(Table):
         rows = self._fetch(self._schema().names, where)
         place = rows.schema.get_field_index("identity")
         rows = rows.set_column(place, "identity", pa.array([identity] * len(rows), pa.string()))
-        self._open().merge_insert("id").when_matched_update_all().execute(self._closed(rows))
+        self._writable().merge_insert("id").when_matched_update_all().execute(self._closed(rows))
         return len(rows)
 
     def count(self, where: Where | None = None) -> int:
@@ -154,3 +155,9 @@ class SealedTable(Table):
         flat = pa.array(halves.ravel())
         columns["vector"] = pa.FixedSizeListArray.from_arrays(flat, self.parts * self.dim)
         return pa.table(columns, schema=self._schema())
+
+
+def table_of(place: Place, model: dict[str, Any], seal: Seal | None) -> Table:
+    """Of either kind. model: as a gallery's settings have it."""
+    what = (place, model["id"], model["trained"], model["parts"], model["dim"])
+    return Table(*what) if seal is None else SealedTable(*what, seal=seal)

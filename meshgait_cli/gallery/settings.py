@@ -3,40 +3,106 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from contextlib import suppress
+from secrets import token_hex
 from typing import Any
 
-from ..errors import GalleryError
+from ..errors import GalleryError, MeshgaitError
+from .place import Anywhere, Place, place_at
+from .private import as_json
 
-__all__ = ["SCHEMA", "SETTINGS", "is_encrypted", "is_store", "read_settings"]
+__all__ = ["SCHEMA", "SETTINGS", "Settings", "is_encrypted", "is_store", "read_settings"]
 
 SCHEMA = {"plain": 1, "sealed": 2}  # what does not know seals refuses a sealed one as too new
 SETTINGS = "gallery.json"
+_VECTORS = "vectors"  # where the table lies, unless the settings name another place
 
 
-def is_store(folder: Path) -> bool:
-    return (folder / SETTINGS).is_file()
+def is_store(where: Anywhere) -> bool:
+    return place_at(where).has(SETTINGS)
 
 
-def is_encrypted(folder: Path) -> bool:
+def is_encrypted(where: Anywhere) -> bool:
     """Whether it is a gallery that wants a passphrase."""
     try:
-        return "seal" in json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        return "seal" in json.loads(place_at(where).read(SETTINGS))
     except (OSError, ValueError, TypeError):
         return False
 
 
-def read_settings(folder: Path) -> dict[str, Any]:
+def read_settings(where: Anywhere) -> dict[str, Any]:
     """Raises GalleryError when they are damaged or of another version."""
-    path = folder / SETTINGS
+    place = place_at(where)
     try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
+        settings = json.loads(place.read(SETTINGS))
         schema, _, _ = settings["schema"], settings["model"], settings["created"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise GalleryError(f"{path} is damaged: {error}") from error
+        raise GalleryError(f"{place}/{SETTINGS} is damaged: {error}") from error
     if schema != SCHEMA["sealed" if "seal" in settings else "plain"]:
         raise GalleryError(
-            f"{folder} is a gallery of version {schema}, which this meshgait does not read: use the meshgait "
+            f"{place} is a gallery of version {schema}, which this meshgait does not read: use the meshgait "
             "that made it, or enrol its people into a new gallery"
         )
     return dict(settings)
+
+
+class Settings:
+    """Of one gallery, as they were when last looked at. Raises as `read_settings` does."""
+
+    def __init__(self, place: Place) -> None:
+        self._place, self._found = place, read_settings(place)
+
+    @property
+    def created(self) -> str:
+        """UTC."""
+        return str(self._found["created"])
+
+    @property
+    def model(self) -> dict[str, Any] | None:
+        """id, trained, parts and dim; None while the gallery is empty and new."""
+        return self._found["model"]
+
+    @property
+    def seal(self) -> dict[str, Any] | None:
+        """How a passphrase opens it."""
+        return self._found.get("seal")
+
+    @property
+    def vectors(self) -> str:
+        """Where the table lies."""
+        return str(self._found.get("table", _VECTORS))
+
+    def refreshed(self) -> bool:
+        """Whether another process has changed them."""
+        before, self._found = self._found, read_settings(self._place)
+        return self._found != before
+
+    def take_model(self, model: dict[str, Any]) -> None:
+        self._replace(model=model)
+
+    def take_seal(self, seal: dict[str, Any]) -> None:
+        self._replace(seal=seal)
+
+    def move_table(self) -> None:
+        """Go on in a copy of the table: whoever may yet be writing to it does so where nobody reads."""
+        new = f"{_VECTORS}-{token_hex(4)}"
+        self._place.copy(self.vectors, new)
+        self._replace(table=new)
+        self.clear_aside()
+
+    def clear_aside(self) -> None:
+        """Delete the tables that were left to others."""
+        if self._place.remote:
+            names = [name for name in self._place.sizes() if name.startswith(_VECTORS)]
+            self._place.delete([name for name in names if not name.startswith(f"{self.vectors}/")])
+
+    def leave_table(self) -> None:
+        """After a failure: if another process has moved the table, delete what was written here since."""
+        mine = self.vectors
+        with suppress(MeshgaitError):
+            if self.refreshed() and self.vectors != mine:
+                self._place.delete([name for name in self._place.sizes() if name.startswith(f"{mine}/")])
+
+    def _replace(self, **changes: Any) -> None:
+        self._place.replace(SETTINGS, as_json({**self._found, **changes}))
+        self.refreshed()

@@ -1,4 +1,4 @@
-"""A gallery that grows: known people's sequences in an embedded database, in one private folder.
+"""A gallery that grows: known people's sequences in an embedded database, in one place (`place`).
 
     GALLERY/gallery.json        schema, model, shape of the embeddings
     GALLERY/vectors/            LanceDB: one row a sequence, half-precision vector, B-tree on the identity
@@ -8,7 +8,7 @@
 
 Every write is one transaction: what `add` has returned is there after a crash, what it has not is there
 whole or not at all. Several processes may write, one after the other behind a lock, and read at any time.
-The lock is a file: a shared file system must be one that locks; object storage is not supported.
+In a folder the lock is a file: a shared file system must be one that locks. In an object store it is a lease.
 With a passphrase, rows, silhouettes and log are sealed (`seal`); gallery.json and calibration.json are not.
 """
 
@@ -31,11 +31,12 @@ from ..errors import GalleryError, SourceNotFound, UsageError
 from ..records import SilhouetteSequence
 from .audit import Audit
 from .keepsakes import Keepsakes
-from .private import in_memory, locked, make_folder, on_this_disk, owner_only, swept, write_json
+from .place import Anywhere, Folder, place_at
+from .private import as_json, in_memory, swept
 from .seal import Seal, said
-from .sealed import SealedTable
+from .sealed import table_of
 from .sequence import GallerySequence, checked_name, meant
-from .settings import SCHEMA, SETTINGS, is_store, read_settings
+from .settings import SCHEMA, SETTINGS, Settings, is_store
 from .table import COLUMNS, Table, Where
 
 __all__ = ["Store", "is_store"]
@@ -43,65 +44,65 @@ __all__ = ["Store", "is_store"]
 _ERASING = "erasing"  # this file stands while an erasure is under way
 _BATCH = 10_000  # rows of one transaction
 _RETRIES = 5
-_CANDIDATES = 200  # rows that the index proposes for the exact distance to decide about
 T = TypeVar("T")
 
 
 class Store:
-    """A gallery on the disk.
+    """A gallery in a folder, or in an object store (s3://bucket/name).
 
     passphrase: of an encrypted gallery; None takes it from the environment. Raises SourceNotFound where there
     is none, UsageError when a passphrase is wanted and none is given, GalleryError when it is wrong, or the
     gallery damaged or of another version.
     """
 
-    def __init__(self, folder: Path, passphrase: str | None = None) -> None:
-        self.folder = on_this_disk(folder)
-        if not is_store(self.folder):
-            raise SourceNotFound(
-                f"{self.folder} is no gallery: `meshgait gallery create {self.folder}` makes one"
-            )
-        self._settings = read_settings(self.folder)
-        header = self._settings.get("seal")
-        self._seal = None if header is None else Seal.unlocked(header, said(passphrase, folder), folder)
-        self.audit = Audit(self.folder, self._seal)
-        self._keepsakes = Keepsakes(self._silhouettes, self._seal)
+    def __init__(self, where: Anywhere, passphrase: str | None = None) -> None:
+        self.place = place = place_at(where)
+        if not is_store(place):
+            raise SourceNotFound(f"{place} is no gallery: `meshgait gallery create {place}` makes one")
+        self._settings = Settings(place)
+        header, address = self._settings.seal, place.address
+        self._seal = None if header is None else Seal.unlocked(header, said(passphrase, address), address)
+        self.audit = Audit(place, self._seal)
+        self._keepsakes = Keepsakes(place.below("silhouettes"), self._seal)
 
     def __repr__(self) -> str:
-        return f"Store({str(self.folder)!r})"
+        return f"Store({self.place.address!r})"
+
+    @property
+    def folder(self) -> Path:
+        """Of a gallery on a disk. Raises UsageError for one in an object store."""
+        if not isinstance(self.place, Folder):
+            raise UsageError(f"{self.place} is no folder")
+        return self.place.path
 
     @classmethod
-    def create(cls, folder: Path, passphrase: str | None = None) -> Store:
+    def create(cls, where: Anywhere, passphrase: str | None = None) -> Store:
         """Make an empty gallery, for its owner only. The first sequence decides of which model it is.
 
         passphrase: encrypts all that it will hold; without it nobody reads that again. Raises GalleryError
-        when the folder holds anything already, UsageError for a short passphrase.
+        when the place holds anything already, UsageError for a short passphrase.
         """
-        folder = on_this_disk(folder)
-        if is_store(folder):
-            raise GalleryError(f"{folder} is a gallery already")
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise GalleryError(f"{folder} holds something already: choose a new folder for the gallery")
+        place = place_at(where)
+        if is_store(place):
+            raise GalleryError(f"{place} is a gallery already")
         created = datetime.now(UTC).isoformat(timespec="seconds")
         settings: dict[str, Any] = {"schema": SCHEMA["plain"], "created": created, "model": None}
         if passphrase is not None:
             settings |= {"schema": SCHEMA["sealed"], "seal": Seal.new(passphrase)[1]}
-        make_folder(folder)
-        folder.chmod(0o700)
-        write_json(folder / SETTINGS, settings)
-        store = cls(folder, passphrase)
+        place.found(SETTINGS, as_json(settings))
+        store = cls(place, passphrase)
         store.audit.note("create")
         return store
 
     @property
     def model_id(self) -> str | None:
         """Of the network whose embeddings it holds; None while it is empty and new."""
-        return self._settings["model"]["id"] if self._settings["model"] else None
+        return self._settings.model["id"] if self._settings.model else None
 
     @property
     def trained(self) -> bool:
         """False when its embeddings were made by a network with untrained weights."""
-        return bool(self._settings["model"]["trained"]) if self._settings["model"] else True
+        return bool(self._settings.model["trained"]) if self._settings.model else True
 
     @property
     def encrypted(self) -> bool:
@@ -110,7 +111,7 @@ class Store:
     @property
     def shape(self) -> tuple[int, int] | None:
         """parts, dim of its embeddings."""
-        model = self._settings["model"]
+        model = self._settings.model
         return (model["parts"], model["dim"]) if model else None
 
     # Writing
@@ -129,6 +130,8 @@ class Store:
         ]
         ids: list[str] = []
         with self._writing():
+            if kept := self.place.keeps_old():
+                raise GalleryError(f"{kept}: nothing is enrolled until versioning is switched off")
             for start in range(0, len(sequences), _BATCH):
                 ids += self._add(sequences[start : start + _BATCH])
         return ids
@@ -149,12 +152,11 @@ class Store:
     def _accept(self, sequences: Sequence[GallerySequence]) -> None:
         """Check that all are of the gallery's model, or make it theirs."""
         first = sequences[0].embedding
-        if self._settings["model"] is None:
+        if self._settings.model is None:
             parts, dim = first.values.shape
             model = {"id": first.model_id, "trained": first.trained, "parts": parts, "dim": dim}
             self._table(model).create()
-            write_json(self.folder / SETTINGS, {**self._settings, "model": model})
-            self._settings = read_settings(self.folder)
+            self._settings.take_model(model)
             self.__dict__.pop("_rows", None)
         for one in sequences:
             self.require_model(one.embedding.model_id)
@@ -167,7 +169,7 @@ class Store:
         """Raises GalleryError when the gallery's embeddings were made by another model."""
         if self.model_id not in (None, model_id):
             raise GalleryError(
-                f"the gallery {self.folder} holds embeddings of {self.model_id}, but {model_id} is in use: "
+                f"the gallery {self.place} holds embeddings of {self.model_id}, but {model_id} is in use: "
                 "choose that model with --model, or enrol its people into a new gallery"
             )
 
@@ -190,9 +192,9 @@ class Store:
         where = {"identity": [identity]}
         if sequence_id is not None:
             where["id"] = [sequence_id]
-        with self._writing():
+        with self.changing():
             ids = self._known(where, identity, sequence_id)
-            self._mark_erasing()
+            self.place.write(_ERASING, b"{}\n")
             self._rows.delete(where)
             self._erase()
             self.audit.note("remove", [identity], sequences=len(ids))
@@ -202,7 +204,7 @@ class Store:
         """Give a person another name; the old one is erased. Raises GalleryError when there is no such
         person, or somebody has the new name."""
         new = checked_name(new)
-        with self._writing():
+        with self.changing():
             if new == identity:
                 raise UsageError(f"{new!r} is the name already")
             if self._rows_or_none() and self._rows.count({"identity": [new]}):
@@ -212,7 +214,7 @@ class Store:
     def merge(self, into: str, others: Sequence[str]) -> int:
         """Make several people one: those of `others` become `into`, who must be known. Returns how many
         sequences moved. Raises GalleryError when somebody is not known."""
-        with self._writing():
+        with self.changing():
             self._known({"identity": [into]}, into)
             return self._move("merge", [name for name in others if name != into], into)
 
@@ -221,7 +223,7 @@ class Store:
             self._known({"identity": [name]}, name)
         if not names:
             raise UsageError("name at least one other person")
-        self._mark_erasing()
+        self.place.write(_ERASING, b"{}\n")
         moved = self._rows.rename({"identity": list(names)}, new)
         self._erase()
         self.audit.note(action, [new, *names], sequences=moved)
@@ -237,25 +239,41 @@ class Store:
         people = self.people()
         if identity in people:
             return GalleryError(f"{identity!r} has no sequence {sequence_id}")
-        return GalleryError(f"there is no {identity!r} in the gallery {self.folder}{meant(identity, people)}")
-
-    def _mark_erasing(self) -> None:
-        write_json(self.folder / _ERASING, {})
+        return GalleryError(f"there is no {identity!r} in the gallery {self.place}{meant(identity, people)}")
 
     def _erase(self) -> None:
-        """Free the folder of everything that the newest version does not hold."""
+        """Free the place of everything that the newest version does not hold."""
         self._rows.scrub()
         self._keepsakes.prune(set(self._rows.columns(["id"])["id"]))
         swept(self.work)
-        (self.folder / _ERASING).unlink()
+        self._settings.clear_aside()
+        self.place.delete([_ERASING])
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        with locked(self.folder / ".lock"), owner_only():
-            self._settings = read_settings(self.folder)
-            if (self.folder / _ERASING).exists():  # a process died in the middle of it
-                self._erase()
+        try:
+            with self.place.writing(self._fence):
+                self._refresh()
+                if self.place.has(_ERASING):  # a process died in the middle of it
+                    self._erase()
+                yield
+        except GalleryError:
+            if self.place.remote:
+                self._settings.leave_table()
+            raise
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Be the only one who writes. Raises GalleryError where the place keeps what is taken away."""
+        with self._writing():
             yield
+        if kept := self.place.keeps_old():
+            raise GalleryError(f"{kept}: it is done here, but delete the bucket's old versions, too")
+
+    def _fence(self) -> None:
+        self._refresh()
+        self._settings.move_table()
+        self._refresh(reopen=True)
 
     # Reading
 
@@ -264,9 +282,8 @@ class Store:
 
     def people(self) -> dict[str, int]:
         """Everybody by name, and how many sequences there are of each."""
-        names = (
-            self._read(lambda rows: rows.columns(["identity"])["identity"]) if self._rows_or_none() else []
-        )
+        known = self._rows_or_none() is not None
+        names = self._read(lambda rows: rows.columns(["identity"])["identity"]) if known else []
         return dict(sorted(Counter(names).items()))
 
     def describe(self, identity: str | None = None) -> list[dict[str, Any]]:
@@ -279,8 +296,9 @@ class Store:
         if identity is not None and not found["id"]:
             raise self._nobody(identity)
         rows = [dict(zip(found, values, strict=True)) for values in zip(*found.values(), strict=True)]
+        kept = self._keepsakes.held(found["id"])
         for row in rows:
-            row["silhouettes"] = row["id"] in self._keepsakes
+            row["silhouettes"] = row["id"] in kept
         return sorted(rows, key=lambda row: (row["identity"], row["enrolled"], row["name"]))
 
     def sequences(self, identities: Iterable[str] | None = None) -> list[GallerySequence]:
@@ -308,15 +326,11 @@ class Store:
         a hundred of the nearest may be missed (docs/gallery.md has the figures). exact: compare every vector
         all the same.
         """
-        from .nearest import nearest, reranked
+        from .nearest import found
 
-        def ask(rows: Table) -> list[list[tuple[float, str, str]]]:
-            if not exact and rows.vectors_indexed():
-                many = max(_CANDIDATES, 2 * count)
-                return [reranked(rows.candidates(query, many), query, count) for query in queries]
-            return nearest(rows.blocks(), queries, count)
-
-        return self._read(ask) if self._rows_or_none() else [[] for _ in queries]
+        if not self._rows_or_none():
+            return [[] for _ in queries]
+        return self._read(lambda rows: found(rows, queries, count, exact))
 
     def tune(self, announce: Callable[[int], None] | None = None) -> bool:
         """Build the search index of a gallery of 50,000 sequences or more where it has none, or none for
@@ -333,63 +347,53 @@ class Store:
             return rows.index_vectors()
 
     def stats(self) -> dict[str, Any]:
-        """Numbers about the gallery; bytes are those on the disk."""
-        size = sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
-        vectors = sum(path.stat().st_size for path in self._vectors.rglob("*") if path.is_file())
-        people = self.people()
-        rows = sum(people.values())
-        return {
-            "gallery": str(self.folder),
-            "created": self._settings["created"],
-            "model": self.model_id,
-            "shape": list(self.shape or ()),
-            "encrypted": self.encrypted,
-            "search": "by an index" if rows and self._read(Table.vectors_indexed) else "exact",
-            "people": len(people),
-            "with_several_sequences": sum(number > 1 for number in people.values()),
-            "sequences": rows,
-            "bytes": size,
-            "vector_bytes_per_sequence": round(vectors / rows, 1) if rows else None,
-            "log_entries": len(self.audit.entries()),
-        }
+        """Numbers about the gallery; bytes are those that it takes where it lies."""
+        from .figures import figures
+
+        return figures(self, self._settings.created)
+
+    def vectors_indexed(self) -> bool:
+        """Whether an index proposes what is compared."""
+        return bool(self._rows_or_none()) and self._read(Table.vectors_indexed)
 
     @property
     def work(self) -> Path:
         """Where videos are extracted while they are enrolled: of an encrypted gallery in memory, if that can
         be."""
-        return (in_memory(self.folder) if self.encrypted else None) or self.folder / "work"
-
-    @property
-    def _vectors(self) -> Path:
-        return self.folder / "vectors"
-
-    @property
-    def _silhouettes(self) -> Path:
-        return self.folder / "silhouettes"
+        return (in_memory(self.place.whose) if self.encrypted else None) or self.place.work
 
     @cached_property
     def _rows(self) -> Table:
-        return self._table(self._settings["model"])
+        assert self._settings.model is not None
+        return self._table(self._settings.model)
 
     def _table(self, model: dict[str, Any]) -> Table:
-        what = (self._vectors, model["id"], model["trained"], model["parts"], model["dim"])
-        return Table(*what) if self._seal is None else SealedTable(*what, seal=self._seal)
+        return table_of(self.place.below(self._settings.vectors), model, self._seal)
+
+    def _refresh(self, reopen: bool = False) -> bool:
+        """Another process may have enrolled the first person, or moved the table: whether it has."""
+        if (changed := self._settings.refreshed()) or reopen:
+            self.__dict__.pop("_rows", None)
+        return changed
 
     def _rows_or_none(self) -> Table | None:
-        if self._settings["model"] is None:
-            self._settings = read_settings(self.folder)  # another process may have enrolled the first person
-        return self._rows if self._settings["model"] else None
+        if self._settings.model is None:
+            self._refresh()
+        return self._rows if self._settings.model else None
 
     def _read(self, ask: Callable[[Table], T]) -> T:
         """Ask again when an erasure in another process deleted the files that were being read."""
-        for _ in range(_RETRIES - 1):
+        failed: Exception | None = None
+        for _ in range(_RETRIES):
             try:
                 return ask(self._rows)
-            except (RuntimeError, OSError, ValueError):
-                self.__dict__.pop("_rows", None)
-        try:
-            return ask(self._rows)
-        except (RuntimeError, OSError, ValueError) as error:
-            raise GalleryError(
-                f"{self._vectors} cannot be read: {str(error).splitlines()[0][:150]}"
-            ) from error
+            except GalleryError as error:
+                if not (self.place.remote and self._refresh()):
+                    raise
+                failed = error
+            except (RuntimeError, OSError, ValueError) as error:
+                if (told := self.place.explained(error)) is not None:
+                    raise told from error
+                failed = error
+                self._refresh(reopen=True)
+        raise GalleryError(f"{self.place} cannot be read: {str(failed)[:150].splitlines()[0]}") from failed

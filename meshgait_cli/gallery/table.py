@@ -7,7 +7,6 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..errors import GalleryError
 from ..records import GaitEmbedding
+from .place import Anywhere, place_at
 from .sequence import GallerySequence
 
 __all__ = ["COLUMNS", "Block", "Table", "Where", "sql"]
@@ -45,12 +45,14 @@ class Table:
 
     _touched = "quality"  # a column to write anew when a row is to be rewritten
 
-    def __init__(self, folder: Path, model_id: str, trained: bool, parts: int, dim: int) -> None:
-        self.folder, self.model_id, self.trained, self.parts, self.dim = folder, model_id, trained, parts, dim
+    def __init__(self, where: Anywhere, model_id: str, trained: bool, parts: int, dim: int) -> None:
+        self.place = place_at(where)
+        self.model_id, self.trained, self.parts, self.dim = model_id, trained, parts, dim
         self._table: Any = None
 
     def create(self) -> None:
         """Make it anew, empty."""
+        self.place.check()
         self._database().create_table(NAME, schema=self._stored_schema(), mode="overwrite")
 
     def add(self, sequences: Sequence[GallerySequence], ids: Sequence[str]) -> None:
@@ -63,21 +65,23 @@ class Table:
             self._index()
 
     def _append(self, rows: Any) -> None:
-        self._open().add(rows)
+        self._writable().add(rows)
 
     def delete(self, where: Where) -> None:
-        self._open().delete(sql(where))
+        self._writable().delete(sql(where))
 
     def rename(self, where: Where, identity: str) -> int:
-        return int(self._open().update(where=sql(where), values={"identity": identity}).rows_updated)
+        return int(self._writable().update(where=sql(where), values={"identity": identity}).rows_updated)
 
     def scrub(self) -> None:
         """Leave nothing on the disk that is not in the newest version: rewrite every row that stays, build
         the index of names anew, drop that of vectors, and delete all older files. A reader in another process
         may have to start again."""
-        table = self._open()
+        table = self._writable()
         if table.count_rows():
             table.update(values_sql={self._touched: self._touched})
+        else:  # or the newest version would be the deletion itself, which says whom it was about
+            table.restore(table.version)
         for index in table.list_indices():
             if index.columns == ["identity"]:
                 self._index(anew=True)
@@ -85,9 +89,7 @@ class Table:
                 table.drop_index(index.name)
         self._optimise(timedelta(0))
         # What a killed process was writing has names of its own, which the database never looks at again.
-        for pattern in (".tmp*", "*#[0-9]*"):
-            for half_written in self.folder.rglob(pattern):
-                half_written.unlink(missing_ok=True)
+        self.place.clear((".tmp*", "*#[0-9]*"))
 
     def count(self, where: Where | None = None) -> int:
         return int(self._open().count_rows(sql(where) if where else None))
@@ -145,7 +147,7 @@ class Table:
             self._optimise(_KEEP_OLD)
             return True
         partitions = max(1, round(math.sqrt(self.count()) / 2))
-        self._open().create_index("vector", config=IvfRq(num_partitions=partitions, max_iterations=10))
+        self._writable().create_index("vector", config=IvfRq(num_partitions=partitions, max_iterations=10))
         return True
 
     def candidates(self, query: NDArray[np.float32], count: int) -> Block:
@@ -165,14 +167,21 @@ class Table:
         os.environ.setdefault("LANCE_LOG", "error")
         import lancedb
 
-        return lancedb.connect(self.folder, read_consistency_interval=timedelta(0))
+        return lancedb.connect(
+            self.place.uri, read_consistency_interval=timedelta(0), storage_options=self.place.options
+        )
+
+    def _writable(self) -> Any:
+        self.place.check()
+        return self._open()
 
     def _open(self) -> Any:
         if self._table is None:
             try:
                 self._table = self._database().open_table(NAME)
             except (ValueError, RuntimeError, OSError) as error:
-                raise GalleryError(f"{self.folder} is damaged: {str(error).splitlines()[0][:150]}") from error
+                damaged = GalleryError(f"{self.place} is damaged: {str(error).splitlines()[0][:150]}")
+                raise self.place.explained(error) or damaged from error
         return self._table
 
     def _index(self, anew: bool = False) -> None:
@@ -187,7 +196,7 @@ class Table:
         with warnings.catch_warnings():
             # It warns that other writers would fail: there are none, the store holds its lock.
             warnings.simplefilter("ignore")
-            self._open().optimize(cleanup_older_than=older_than, delete_unverified=True)
+            self._writable().optimize(cleanup_older_than=older_than, delete_unverified=True)
 
     def _schema(self) -> Any:
         import pyarrow as pa

@@ -17,6 +17,7 @@ from .. import __version__
 from ..errors import SourceNotFound, UsageError
 from ..gallery.decide import ACCEPTED
 from ..gallery.known import Known, open_known
+from ..gallery.place import address_of, is_remote
 from ..people.observe import Observer
 from ..people.segment import SegmentRequest
 from ..people.track import PersonTracker
@@ -91,7 +92,7 @@ def watch(
     be opened, or was given up.
     """
     settings = settings or WatchSettings()
-    if not gallery.is_dir():
+    if not is_remote(gallery) and not gallery.is_dir():
         raise SourceNotFound(f"there is no gallery {gallery}")
     capture = Capture(
         source,
@@ -162,7 +163,7 @@ class _Watch:
         self._log.write(
             "started",
             source=self._source.name,
-            gallery=str(gallery),
+            gallery=address_of(gallery),
             identities=known.people,
             calibrated=None if calibration is None else calibration.origin,
             far=self._settings.far,

@@ -1,5 +1,7 @@
 """Changes a gallery until it is killed: `crash_worker.py GALLERY SEED [PASSPHRASE]`.
 
+LEASE_S in the environment is the life of its right to write to an object store.
+
 It says on standard output what it is about to do, and when that is done; test_crash.py reads it.
 """
 
@@ -14,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from meshgait_cli.gallery import lease
 from meshgait_cli.gallery.sequence import GallerySequence
 from meshgait_cli.gallery.store import Store
 from meshgait_cli.records import GaitEmbedding, SilhouetteSequence
@@ -37,6 +40,7 @@ def sequences(rng: np.random.Generator, name: str, number: int) -> list[GalleryS
 
 
 def main(folder: Path, seed: int, passphrase: str | None) -> None:
+    lease.LIFE_S = float(os.environ.get("LEASE_S", lease.LIFE_S))
     store, rng = Store(folder, passphrase), np.random.default_rng(seed)
     import lancedb  # noqa: F401 (which takes a second; the kills are to fall into the writes)
 

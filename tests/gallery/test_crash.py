@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from meshgait_cli.gallery import lease as lease_module
 from meshgait_cli.gallery import seal as seal_module
 from meshgait_cli.gallery.seal import PASSPHRASE
+from meshgait_cli.gallery.settings import Settings
 from meshgait_cli.gallery.store import Store
 
 WORKER = Path(__file__).with_name("crash_worker.py")
@@ -26,18 +28,26 @@ State = dict[str, frozenset[str]]  # names, and how the vectors of each begin, i
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(params=[None, WORDS], ids=["open", "encrypted"])
+LEASE_S = 1.5
+
+
+@pytest.fixture(params=["open", "encrypted", "bucket"])
 def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setattr(seal_module, "_SCRYPT", {"n": 1 << 10, "r": 8, "p": 1})
     monkeypatch.delenv(PASSPHRASE, raising=False)
-    return Store.create(tmp_path / "gallery", request.param)
+    if request.param == "bucket":
+        s3 = request.getfixturevalue("s3")
+        monkeypatch.setenv("LEASE_S", str(LEASE_S))
+        monkeypatch.setattr(lease_module, "LIFE_S", LEASE_S)
+        return Store.create(f"s3://{s3.bucket}/gallery")
+    return Store.create(tmp_path / "gallery", WORDS if request.param == "encrypted" else None)
 
 
 class Worker:
     """A process that changes the gallery, and what it said."""
 
     def __init__(self, store: Store, seed: int) -> None:
-        arguments = [str(store.folder), str(seed), *([WORDS] if store.encrypted else [])]
+        arguments = [store.place.address, str(seed), *([WORDS] if store.encrypted else [])]
         self.process = subprocess.Popen(
             [sys.executable, str(WORKER), *arguments],
             stdout=subprocess.PIPE,
@@ -80,7 +90,7 @@ def after(state: State, change: dict[str, Any]) -> State:
 def held_by(store: Store) -> State:
     """What a process that opens the gallery now finds in it."""
     found: dict[str, set[str]] = {}
-    for one in Store(store.folder, WORDS).sequences():
+    for one in Store(store.place.address, WORDS).sequences():
         vector = one.embedding.values.astype(np.float16).tobytes()[:16].hex()
         found.setdefault(one.identity, set()).add(vector)
     return {name: frozenset(vectors) for name, vectors in found.items()}
@@ -92,16 +102,17 @@ def vectors_of(state: State) -> set[str]:
 
 def lying_about(store: Store, vectors: set[str]) -> set[str]:
     """Which of the vectors are to be found in any file."""
-    everything = b"\0".join(path.read_bytes() for path in store.folder.rglob("*") if path.is_file())
+    everything = b"\0".join(store.place.read(name) for name in store.place.sizes())
     return {vector for vector in vectors if bytes.fromhex(vector) in everything}
 
 
 def names_in_any_version(store: Store) -> set[str]:
-    """Of an open gallery, whatever state of its table can be had from the disk. (The bytes of names cannot be
+    """Of an open gallery, whatever state of its table can be had. (The bytes of names cannot be
     searched for: the database compresses words where there are many.)"""
     import lancedb
 
-    table = lancedb.connect(store.folder / "vectors").open_table("sequences")
+    place = store.place.below(Settings(store.place).vectors)
+    table = lancedb.connect(place.uri, storage_options=place.options).open_table("sequences")
     found: set[str] = set()
     for version in table.list_versions():
         table.checkout(version["version"])
@@ -110,7 +121,10 @@ def names_in_any_version(store: Store) -> set[str]:
 
 
 def test_a_killed_process_loses_nothing_acknowledged(store: Store) -> None:
-    rounds, chance = (10, random.Random(6)) if store.encrypted else (30, random.Random(5))
+    rounds, chance = (
+        (10, random.Random(6)) if store.encrypted or store.place.remote else (30, random.Random(5))
+    )
+    wait = LEASE_S + 1 if store.place.remote else 0.0  # until the lease of the killed may be taken over
     state: State = {}
     ever: set[str] = set()  # vectors that were enrolled at any time
     loose: set[str] = set()
@@ -118,7 +132,7 @@ def test_a_killed_process_loses_nothing_acknowledged(store: Store) -> None:
     cut: Counter[str] = Counter()
     for number in range(rounds):
         worker = Worker(store, 1000 + number)
-        time.sleep(chance.uniform(0.02, 1.2))
+        time.sleep((wait if number else 0) + chance.uniform(0.02, 1.2))
         done, pending = worker.killed()
         for change in done:
             state = after(state, change)
@@ -172,8 +186,9 @@ def test_several_processes_go_on_when_some_are_killed(store: Store) -> None:
         acknowledged += len(done)
         open_ends.extend([pending] if pending else [])
 
+    wait = 1.3 * LEASE_S if store.place.remote else 0.0
     for _ in range(6):
-        time.sleep(chance.uniform(0.3, 1.0))
+        time.sleep(wait + chance.uniform(0.3, 1.0))
         ended(workers.pop(0))
         workers.append(Worker(store, next(seeds)))
     for worker in workers:

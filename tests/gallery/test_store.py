@@ -177,10 +177,11 @@ def test_one_sequence_can_be_removed(store: Store, people: Make) -> None:
 
 
 def test_the_last_person_can_be_removed(store: Store, people: Make) -> None:
-    (one,) = people(1, each=1)
+    one = replace(people(1, each=1)[0], identity="Zebediah")
     store.add([one])
-    store.remove("p0")
+    store.remove("Zebediah")
     assert (len(store), places(store.folder, halves(one)), places(store.folder, b"take 0")) == (0, [], [])
+    assert places(store.folder, b"Zebediah") == []
     assert len(store.add([one])) == 1
 
 
