@@ -139,25 +139,26 @@ class MeshGait(nn.Module):
         self.silhouette_branch: DeepGait | None = None
         self.heatmaps: HeatmapEstimator | None = None
         self.volume_branch: VolumeFeatures | None = None
-        widths: list[int] = []
+        widths: dict[str, int] = {}
         self.energy_branch: EnergyBranch | None = None
         if config.fusion not in ("heatmap", "energy"):
             self.silhouette_branch = DeepGait(
                 config.blocks, config.layers, config.channels, config.stem_stride
             )
-            widths.append(self.silhouette_branch.channels)
+            widths["silhouette"] = self.silhouette_branch.channels
         if config.fusion not in ("silhouette", "energy"):
             self.heatmaps = HeatmapEstimator(config.hrnet, POINTS, config.volume_size, config.squeeze)
             self.volume_branch = VolumeFeatures(POINTS, config.volume_size, config.volume_channels)
-            widths.append(self.volume_branch.channels)
-        if config.fusion == "add" and len(set(widths)) > 1:
-            raise ValueError(f"branches of {widths[0]} and {widths[1]} channels cannot be added")
+            widths["heatmap"] = self.volume_branch.channels
         if config.fusion == "add":
-            widths = widths[:1]
+            two, three = widths["silhouette"], widths.pop("heatmap")
+            if two != three:
+                raise ValueError(f"branches of {two} and {three} channels cannot be added")
         if config.energy:
             self.energy_branch = EnergyBranch(config.energy)
-            widths.append(self.energy_branch.channels)
-        self.width = sum(widths)
+            widths["energy"] = self.energy_branch.channels
+        self.widths = widths
+        self.width = sum(widths.values())
         self.fcs = SeparateFCs(PARTS, self.width, config.embedding_dim)
         self.necks = BNNecks(PARTS, config.embedding_dim, classes) if classes else None
         self.decoder: BodyDecoder | None = None
@@ -213,7 +214,12 @@ class MeshGait(nn.Module):
         return Pooled(pooled, Moments.of(silhouettes[:, start:stop], keep))
 
     def project(self, pooled: Pooled) -> Tensor:
-        """HPP, fusion and the separate FCs: B×16×dim.
+        """HPP, fusion and the separate FCs: B×16×dim."""
+        return self.fcs(self.strips(pooled))
+
+    def strips(self, pooled: Pooled) -> Tensor:
+        """HPP and fusion: B×width×16, what the separate FCs read: the branches that there are one after the
+        other, as `widths` names them.
 
         "add" adds the strips' features: the maps differ in width and cannot be added directly.
         """
@@ -222,7 +228,7 @@ class MeshGait(nn.Module):
             strips = [torch.stack(strips).sum(0)]
         if self.energy_branch is not None and pooled.moments is not None:
             strips.append(horizontal_pool(self.energy_branch(pooled.moments.picture()), PARTS))
-        return self.fcs(torch.cat(strips, dim=1))
+        return torch.cat(strips, dim=1)
 
     def volumes(self, silhouettes: Tensor) -> Tensor:
         """B×T×64×44 to (B·T)×88×D×H×W, unnormalised."""

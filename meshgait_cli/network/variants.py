@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .meshgait import ModelConfig
 
-__all__ = ["DEFAULT_MODEL", "VARIANTS"]
+__all__ = ["DEFAULT_MODEL", "VARIANTS", "alone"]
 
 DEFAULT_MODEL = "meshgait-s"
 
@@ -58,3 +60,16 @@ VARIANTS: dict[str, ModelConfig] = {
         embedding_dim=256,
     ),
 }
+
+
+def alone(config: ModelConfig, branch: str) -> ModelConfig:
+    """The network of one branch. branch: "silhouette", "heatmap" or "energy". Raises ValueError where
+    there is no such branch."""
+    there = {
+        "silhouette": config.fusion not in ("heatmap", "energy"),
+        "heatmap": config.fusion not in ("silhouette", "energy"),
+        "energy": bool(config.energy),
+    }
+    if not there.get(branch):
+        raise ValueError(f"{config.name} has no branch {branch!r}")
+    return replace(config, fusion=branch, energy=config.energy if branch == "energy" else ())

@@ -20,6 +20,7 @@ __all__ = [
     "mesh_loss",
     "mirrored_points",
     "nearer_body",
+    "nearest_loss",
     "part_distances",
     "reflected_points",
     "triplet_loss",
@@ -78,6 +79,20 @@ def contrast_loss(
     log_share = (logits - torch.logsumexp(logits, -1, keepdim=True)).masked_fill(~positive, 0)
     per_anchor = -log_share.sum(-1) / positive.sum(-1).clamp(min=1)
     return per_anchor[..., positive.any(-1)].mean()
+
+
+def nearest_loss(distances: Tensor, labels: Tensor, temperature: float) -> Tensor:
+    """Contrast that asks for one near sequence of the same person, not for all of them: −log of the share
+    that a person's own sequences have together in the softmax of −distance/temperature. It is neighbourhood
+    components analysis (Goldberger et al., 2004) on a distance instead of its square.
+
+    distances: …×B×B. Mean over anchors, each with one of its kind at least, and whatever leads.
+    """
+    eye = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+    own = (labels[:, None] == labels[None, :]) & ~eye
+    logits = (-distances / temperature).masked_fill(eye, float("-inf"))
+    near = torch.logsumexp(logits.masked_fill(~own, float("-inf")), -1)
+    return (torch.logsumexp(logits, -1) - near).mean()
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, scale: float = 16.0, smoothing: float = 0.1) -> Tensor:

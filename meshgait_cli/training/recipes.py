@@ -27,6 +27,10 @@ class Recipe:
     kinds. optimiser: adamw, or sgd with momentum 0.9. milestones: shares of the schedule at which the rate
     falls to a tenth; none for half a cosine. augment: chance that a real sequence is turned, and that it is
     seen in perspective. faults: chance of each fault that a segmentation might have made in it.
+
+    branch: "silhouette" (2-D), "heatmap" (3-D) or "energy": train that one alone. apart: recipes of one
+    branch each, which are trained one after the other and then joined; fresh: people of another synthetic
+    corpus, on whom the joined network's maps to the embedding are fitted. See `join`.
     """
 
     variant: str
@@ -65,11 +69,19 @@ class Recipe:
     milestones: tuple[float, ...] = ()
     augment: float = 0.0
     faults: float = 0.0
+    branch: str = ""
+    apart: tuple[str, ...] = ()
+    fresh: int = 0
 
     @property
     def rebuilds(self) -> bool:
         """Whether bodies are reconstructed in training."""
         return max(self.joints, self.markers, self.mesh) > 0
+
+    @property
+    def recognises(self) -> bool:
+        """Whether people are told apart in it: bodies may be all that is learned."""
+        return self.body_until < 1 or bool(self.apart)
 
 
 RECIPES = {
@@ -112,6 +124,17 @@ RECIPES = {
     ),
 }
 _S = RECIPES["meshgait-s"]
+# A branch that learns beside one that knows the answers learns little, so each learns alone.
+RECIPES["meshgait-s-energy"] = replace(
+    _S, branch="energy", energy_until=0.0, late_from=1.01, rate=3e-3, joints=0.0, markers=0.0, minutes=170.0
+)
+RECIPES["meshgait-s-silhouette"] = replace(
+    _S, branch="silhouette", energy_until=0.0, joints=0.0, markers=0.0, minutes=95.0
+)
+RECIPES["meshgait-s-bodies"] = replace(_S, branch="heatmap", energy_until=0.0, body_until=1.0, minutes=60.0)
+RECIPES["meshgait-s"] = replace(
+    _S, apart=("meshgait-s-energy", "meshgait-s-silhouette", "meshgait-s-bodies"), fresh=6000, minutes=325.0
+)
 # For one GPU; sized on paper, not yet run. Whole batches are watched, so nothing goes ahead alone.
 RECIPES["meshgait-b"] = replace(
     _S,
@@ -208,6 +231,7 @@ def changed(recipe: Recipe, changes: list[str]) -> Recipe:
             raise UsageError(f"--set {change}: use NAME=VALUE, NAME one of {', '.join(known)}")
         kinds: dict[str, Callable[[str], Any]] = {
             "str": str, "int": int, "float": float, "bool": _flag, "tuple[float, ...]": _floats,
+            "tuple[str, ...]": _words,
         }  # fmt: skip
         try:
             values[name] = kinds[str(known[name])](text)
@@ -224,6 +248,10 @@ def _flag(text: str) -> bool:
 
 def _floats(text: str) -> tuple[float, ...]:
     return tuple(float(each) for each in text.split(",") if each)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(each for each in text.split(",") if each)
 
 
 def find(name: str) -> Recipe:

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from ..atomic import aside
 from ..device import resolve_device
-from ..network.variants import VARIANTS
 from .board import open_board
 from .distributed import Group, join
 from .export import export
-from .settings import TrainSettings
-from .sources import benchmark_of, source_of
+from .settings import TrainSettings, network_of
+from .sources import benchmark_of, fresh_corpus, source_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import torch
 
+    from ..network.meshgait import MeshGait
     from .recipes import Recipe
 
 __all__ = ["TrainSettings", "Trained", "train_recipe"]
@@ -45,6 +45,7 @@ def train_recipe(
     log: Callable[[dict[str, Any]], None] | None = None,
 ) -> Trained:
     """Train in the folder `out`, or go on there, and write `out/<variant>.safetensors` and `out/about.json`.
+    The parts of a recipe are trained in folders below `out`.
 
     made: called with what is being prepared, and how many of how many are done. tick: with the share of the
     run that is done, and the loss. log: with each line of `out/log.jsonl`. Processes that torchrun started
@@ -73,36 +74,53 @@ def _train(
     tick: Callable[[float, float], None] | None,
     log: Callable[[dict[str, Any]], None] | None,
 ) -> Trained:
-    from .run import train
+    from .apart import train_apart
+    from .run import measure, train
 
-    batches, facts = source_of(settings, recipe, out, group, made)
     benchmark = benchmark_of(settings, recipe, group, made)
-    start_from = settings.start_from
-    if start_from is None and settings.videos:
-        start_from = Path(recipe.variant)
-    board = open_board(out) if group.first else None
+    facts: dict[str, Any] = {}
 
-    def told(line: dict[str, Any]) -> None:
-        for hear in (board, log):
-            if hear is not None:
-                hear(line)
+    def one(
+        settings: TrainSettings, recipe: Recipe, folder: Path, tick: Callable[[float, float], None] | None
+    ) -> tuple[MeshGait, dict[str, Any]]:
+        batches, found = source_of(settings, recipe, folder, group, made)
+        facts.update(found)
+        start_from = settings.start_from
+        if start_from is None and settings.videos:
+            start_from = Path(recipe.variant)
+        board = open_board(folder) if group.first else None
 
-    model, about = train(
-        VARIANTS[recipe.variant],
-        recipe,
-        batches,
-        out,
-        settings.minutes,
-        settings.steps,
-        benchmark=benchmark,
-        seed=settings.seed,
-        device=device,
-        group=group,
-        start_from=start_from,
-        save_every=settings.save_every,
-        log=told,
-        tick=tick,
-    )
+        def told(line: dict[str, Any]) -> None:
+            for hear in (board, log):
+                if hear is not None:
+                    hear(line)
+
+        return train(
+            network_of(recipe),
+            recipe,
+            batches,
+            folder,
+            settings.minutes,
+            settings.steps,
+            benchmark=benchmark if recipe.recognises else None,
+            seed=settings.seed,
+            device=device,
+            group=group,
+            start_from=start_from,
+            save_every=settings.save_every,
+            log=told,
+            tick=tick,
+        )
+
+    if recipe.apart:
+        model, about = train_apart(
+            settings, recipe, out, one, lambda: fresh_corpus(settings, recipe, group, made), device,
+            first=group.first, made=made, tick=tick,
+        )  # fmt: skip
+        if benchmark is not None and group.first:
+            about["heldout"] = measure(model, benchmark)
+    else:
+        model, about = one(settings, recipe, out, tick)
     about |= facts
     path = out / f"{recipe.variant}.safetensors"
     if group.first:

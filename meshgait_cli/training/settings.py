@@ -6,11 +6,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import SourceNotFound, UsageError
-from ..network.variants import VARIANTS
+from ..network.meshgait import ModelConfig
+from ..network.variants import VARIANTS, alone
 from . import recipes
 from .recipes import Recipe
 
-__all__ = ["TrainSettings"]
+__all__ = ["TrainSettings", "network_of"]
+
+_JOIN = ("apart", "fresh", "branch")  # what --set says of a recipe in parts, and not of its parts
+
+
+def network_of(recipe: Recipe) -> ModelConfig:
+    """The network that a recipe trains. Raises UsageError where its variant has no such branch."""
+    config = VARIANTS[recipe.variant]
+    if not recipe.branch:
+        return config
+    try:
+        return alone(config, recipe.branch)
+    except ValueError as error:
+        raise UsageError(f"{error}: the branches are silhouette, heatmap and energy") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +69,18 @@ class TrainSettings:
         recipe = recipes.changed(recipe, list(self.changes))
         if recipe.variant not in VARIANTS:
             raise UsageError(f"there is no network {recipe.variant!r}: use one of {', '.join(VARIANTS)}")
+        network_of(recipe)
+        for name in recipe.apart:
+            part = recipes.changed(recipes.find(name), self.changes_of_parts)
+            network_of(part)
+            if part.variant != recipe.variant or not part.branch or not part.identities:
+                raise UsageError(
+                    f"{name} is no branch of {recipe.variant}: it cannot be a part of {self.recipe}"
+                )
+        if recipe.apart and (self.start_from is not None or recipe.fresh < 2):
+            raise UsageError(
+                f"{self.recipe} is trained in parts: no --start-from, and two fresh people at least"
+            )
         start = self.start_from
         if start is not None and not start.exists() and str(start) not in VARIANTS:
             raise SourceNotFound(f"there is no run or checkpoint {start}")
@@ -70,6 +96,11 @@ class TrainSettings:
             raise UsageError("real silhouettes come without joints: give --smpl-labels, or weigh them 0")
         self._refuse_labels(recipe)
         return recipe
+
+    @property
+    def changes_of_parts(self) -> list[str]:
+        """Those that hold for every part of a recipe in parts."""
+        return [change for change in self.changes if change.partition("=")[0] not in _JOIN]
 
     def _refuse_labels(self, recipe: Recipe) -> None:
         """Where SMPL labels were given, and nothing could be made of them."""

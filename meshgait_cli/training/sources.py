@@ -23,9 +23,17 @@ from .settings import TrainSettings
 from .smpl_labels import SmplLabels, SmplTruth
 from .walks import Mixed, Walk, WalkBatches, walks_of_results, walks_of_tree
 
-__all__ = ["BENCHMARK_SEED", "CORPUS_SEED", "SYNTHETIC", "benchmark_folder", "benchmark_of", "source_of"]
+__all__ = [
+    "BENCHMARK_SEED",
+    "CORPUS_SEED",
+    "SYNTHETIC",
+    "benchmark_folder",
+    "benchmark_of",
+    "fresh_corpus",
+    "source_of",
+]
 
-CORPUS_SEED, BENCHMARK_SEED = 2, 1
+CORPUS_SEED, BENCHMARK_SEED, FRESH_SEED = 2, 1, 6
 Made = Callable[[str, int, int], None]
 SYNTHETIC = {
     "data": "synthetic walkers only (meshgait_cli.synth); no recording of a person",
@@ -80,15 +88,30 @@ def benchmark_of(settings: TrainSettings, recipe: Recipe, group: Group, made: Ma
 
 
 def _corpus(settings: TrainSettings, recipe: Recipe, group: Group, made: Made | None) -> Corpus:
-    folder = (
-        settings.data
-        or cache_dir() / "synthetic" / f"walkers-v{POPULATION}-{recipe.identities}-seed{CORPUS_SEED}"
-    )
+    folder = settings.data or _kept(recipe.identities, CORPUS_SEED)
+    return _made_corpus(folder, recipe.identities, CORPUS_SEED, group, _telling(made, "training walkers"))
+
+
+def fresh_corpus(settings: TrainSettings, recipe: Recipe, group: Group, made: Made | None) -> Corpus:
+    """People whom no part of the recipe learns from; beside --data where that is given."""
+    folder = _kept(recipe.fresh, FRESH_SEED)
+    if settings.data is not None:
+        folder = settings.data.with_name(f"{settings.data.name}-fresh")
+    return _made_corpus(folder, recipe.fresh, FRESH_SEED, group, _telling(made, "fresh walkers"))
+
+
+def _kept(identities: int, seed: int) -> Path:
+    return cache_dir() / "synthetic" / f"walkers-v{POPULATION}-{identities}-seed{seed}"
+
+
+def _made_corpus(
+    folder: Path, identities: int, seed: int, group: Group, progress: Callable[[int, int], None] | None
+) -> Corpus:
     with _once(folder, group) as missing:
         if missing:
             make_corpus(
-                folder, recipe.identities, seed=CORPUS_SEED, sequences=6, frames=24,
-                workers=os.cpu_count() or 1, progress=_telling(made, "training walkers"),
+                folder, identities, seed=seed, sequences=6, frames=24,
+                workers=os.cpu_count() or 1, progress=progress,
             )  # fmt: skip
     return Corpus.open(folder)
 

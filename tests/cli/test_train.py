@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from meshgait_cli.__main__ import main
 from meshgait_cli.cli.app import app
 
-CHANGES = ("people=4", "each=2", "frames=2", "window=4", "decoded=2", "identities=6", "bf16=false")
+CHANGES = ("people=4", "each=2", "frames=2", "window=4", "decoded=2", "identities=6", "fresh=5", "bf16=false")
 SMALL = [word for change in CHANGES for word in ("--set", change)]
 
 
@@ -22,9 +22,12 @@ def test_a_run_makes_its_data_and_ends_in_a_checkpoint_that_embed_takes(tmp_path
     done = CliRunner().invoke(app, [*arguments, "--steps", "3", "--json"])
     assert done.exit_code == 0, done.output
     about = json.loads(done.stdout)
-    assert (about["steps"], about["identities"]) == (3, 6)
+    assert (about["steps"], about["identities"], about["fresh"]["identities"]) == (9, 6, 5)
+    assert {name: part["steps"] for name, part in about["parts"].items()} == {
+        "meshgait-s-energy": 3, "meshgait-s-silhouette": 3, "meshgait-s-bodies": 3,
+    }  # fmt: skip
     again = CliRunner().invoke(app, [*arguments, "--steps", "4", "--json"])
-    assert json.loads(again.stdout)["steps"] == 4  # went on, did not begin anew
+    assert json.loads(again.stdout)["steps"] == 12  # went on, did not begin anew
     walkers = Path(__file__).parents[2] / "examples" / "walkers"
     to = tmp_path / "e.parquet"
     embedded = CliRunner().invoke(

@@ -1,0 +1,82 @@
+"""A run in parts: each branch by itself in a folder of its own, one after the other, and then their join."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..network.meshgait import MeshGait
+from ..network.variants import VARIANTS
+from ..synth.corpus import Corpus
+from . import recipes
+from .join import fit_maps, joined, strips_of
+from .recipes import Recipe
+from .settings import TrainSettings
+
+__all__ = ["train_apart"]
+
+Tick = Callable[[float, float], None]
+TrainOne = Callable[[TrainSettings, Recipe, Path, Tick], tuple[MeshGait, dict[str, Any]]]
+
+
+def train_apart(
+    settings: TrainSettings,
+    recipe: Recipe,
+    out: Path,
+    train_one: TrainOne,
+    fresh: Callable[[], Corpus],
+    device: torch.device,
+    *,
+    first: bool = True,
+    made: Callable[[str, int, int], None] | None = None,
+    tick: Tick | None = None,
+) -> tuple[MeshGait, dict[str, Any]]:
+    """Train `recipe.apart` by `train_one` in folders below `out`, join them, and fit the maps on `fresh`.
+
+    Changes of the settings hold for every part; minutes are shared as the parts' recipes share them. first:
+    whether this process is the one whose network counts: only that one fits.
+    """
+    parts = {name: _part(settings, name) for name in recipe.apart}
+    whole = sum(part.minutes for part in parts.values())
+    models, told, gone = [], {}, 0.0
+    for name, part in parts.items():
+        share = part.minutes / whole if whole else 1 / len(parts)
+
+        def ticked(done: float, loss: float, before: float = gone, share: float = share) -> None:
+            if tick is not None:
+                tick(before + share * done, loss)
+
+        own = replace(settings, recipe=name, minutes=settings.minutes * share)
+        model, told[name] = train_one(own, part, out / name, ticked)
+        if not part.recognises:
+            torch.nn.init.zeros_(model.fcs.weight)
+        models.append(model)
+        gone += share
+    model = joined(VARIANTS[recipe.variant], models)
+    corpus = fresh()
+    if first:
+        model.to(device)
+        strips = strips_of(
+            model, corpus, out / "strips", bf16=recipe.bf16, seed=settings.seed,
+            tick=None if made is None else lambda done, total: made("strips of fresh walkers", done, total),
+        )  # fmt: skip
+        fit_maps(model.cpu(), strips, corpus.labels["identity"], seed=settings.seed)
+        shutil.rmtree(out / "strips")
+    return model, {
+        "recipe": asdict(recipe),
+        "parts": told,
+        "fresh": corpus.manifest,
+        "seed": settings.seed,
+        "identities": max(part["identities"] for part in told.values()),
+        "minutes": round(sum(part["minutes"] for part in told.values()), 1),
+        "steps": sum(part["steps"] for part in told.values()),
+    }
+
+
+def _part(settings: TrainSettings, name: str) -> Recipe:
+    return recipes.changed(recipes.find(name), settings.changes_of_parts)

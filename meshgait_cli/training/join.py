@@ -1,0 +1,181 @@
+"""One network of branches that were trained apart, and its maps to the embedding, fitted last.
+
+A branch that learns beside one that knows the answers already learns little, so each learns by itself. And
+since the map behind a branch fits the people it learned from better than it fits anybody else, the maps are
+fitted anew, over all branches at once, on people whom no branch has seen. They are asked for what recognition
+asks for: that the nearest sequence is the same person's, not that all of a person's are near.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..atomic import aside
+from ..network.meshgait import MeshGait, ModelConfig
+from ..synth.corpus import Corpus
+from .losses import nearest_loss, part_distances
+
+__all__ = ["fit_maps", "joined", "strips_of"]
+
+WINDOWS = (10, 14, 18, 24)  # frames of a walk that are seen: short tracks are learned too
+TOGETHER = 16  # sequences
+CHUNK = 125  # of so many; each is kept, so that what is cut off goes on there
+PEOPLE, EACH = 96, 4  # of a batch
+STEPS, WARMUP, RATE = 400, 30, 5e-4
+TEMPERATURE = 0.1  # in units of the embedding's spread
+EMA = 0.98
+KEPT = 0.25  # of the branches' own maps: the fitted ones know 6,000 people, and no more
+Tick = Callable[[int, int], None]
+
+
+def joined(config: ModelConfig, branches: Sequence[MeshGait]) -> MeshGait:
+    """The network that `config` says, of these branches' weights. Its maps are theirs, side by side.
+
+    branches: networks of one branch each, as `run.averaged` returns them.
+    """
+    decoder = any(branch.decoder is not None for branch in branches)
+    model = MeshGait(config, with_decoder=decoder).eval()
+    state = model.state_dict()
+    parted = torch.split(state["fcs.weight"], list(model.widths.values()), dim=1)
+    columns = dict(zip(model.widths, parted, strict=True))
+    for branch in branches:
+        own = branch.state_dict()
+        columns[branch.config.fusion] = own.pop("fcs.weight")
+        state |= own
+    state["fcs.weight"] = torch.cat(list(columns.values()), 1)
+    model.load_state_dict(state)
+    return model
+
+
+def strips_of(
+    model: MeshGait,
+    corpus: Corpus,
+    folder: Path,
+    *,
+    bf16: bool = True,
+    seed: int = 0,
+    tick: Tick | None = None,
+) -> NDArray[np.float16]:
+    """S×16×width: what the maps read of each sequence, the mean of the walk and its mirror image.
+
+    folder: keeps what is done, to go on there, as long as the branches are the same.
+    """
+    folder = folder / _digest(model)
+    folder.mkdir(parents=True, exist_ok=True)
+    step = TOGETHER * CHUNK
+    found = []
+    for start in range(0, len(corpus.silhouettes), step):
+        if tick is not None:
+            tick(start, len(corpus.silhouettes))
+        path = folder / f"{start:08d}.npy"
+        if not path.exists():
+            rng = np.random.default_rng([seed, start])
+            chunk = np.array(corpus.silhouettes[start : start + step])
+            done = [
+                _strips(model, chunk[at : at + TOGETHER], rng, bf16) for at in range(0, len(chunk), TOGETHER)
+            ]
+            with aside(path) as temporary, temporary.open("wb") as file:
+                np.save(file, np.concatenate(done))
+        found.append(np.load(path))
+    return np.concatenate(found)
+
+
+def _digest(model: MeshGait) -> str:
+    """Of everything that strips depend on."""
+    digest = hashlib.sha256()
+    for name, value in model.state_dict().items():
+        if not name.startswith(("fcs.", "decoder.")):
+            digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+@torch.inference_mode()
+def _strips(
+    model: MeshGait, walks: NDArray[np.uint8], rng: np.random.Generator, bf16: bool
+) -> NDArray[np.float16]:
+    length = min(int(rng.choice(WINDOWS)), walks.shape[1])
+    first = int(rng.integers(walks.shape[1] - length + 1))
+    device = next(model.parameters()).device
+    frames = torch.from_numpy(walks[:, first : first + length]).to(device).float() / 255
+    found = torch.zeros(())
+    for view in (frames, frames.flip(-1)):
+        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+            pooled = model.pool(view)
+        found = found + model.strips(pooled).float().cpu() / 2
+    return found.transpose(1, 2).half().numpy()
+
+
+def fit_maps(
+    model: MeshGait,
+    strips: NDArray[np.float16],
+    identities: NDArray[Any],
+    *,
+    steps: int = STEPS,
+    seed: int = 0,
+    tick: Callable[[float, float], None] | None = None,
+) -> None:
+    """Fit `model.fcs` so that of a batch's sequences each is nearest to one of the same person.
+
+    It begins with the branches' own maps, each at the same spread, and ends with the average of the last
+    steps, in which KEPT of the beginning stays. Scaled as `run.fold_norm` scales: a part's embedding has a
+    spread of one. strips: as `strips_of` returns them. identities: S, whose they are.
+    """
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    rows = [np.flatnonzero(identities == each) for each in np.unique(identities)]
+    sample = torch.from_numpy(strips[:4096]).float()
+    weight = _level(model, sample).requires_grad_()
+    own = weight.detach().clone()
+    average = own.clone()
+    optimiser = torch.optim.AdamW([weight], lr=RATE, weight_decay=0.0)
+    for step in range(steps):
+        gone = step / steps
+        optimiser.param_groups[0]["lr"] = (
+            RATE * min(1.0, (step + 1) / WARMUP) * 0.5 * (1 + math.cos(math.pi * gone))
+        )
+        chosen = rng.choice(len(rows), min(PEOPLE, len(rows)), replace=False)
+        drawn = np.concatenate([rng.choice(rows[one], EACH, replace=len(rows[one]) < EACH) for one in chosen])
+        labels = torch.from_numpy(np.repeat(chosen, EACH))
+        distances = part_distances(_mapped(torch.from_numpy(strips[drawn]).float(), weight))
+        loss = 0.5 * nearest_loss(distances, labels, TEMPERATURE)
+        loss = loss + nearest_loss(distances.mean(0), labels, TEMPERATURE / 2)
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        average.lerp_(weight.detach(), 1 - EMA)
+        if tick is not None:
+            tick((step + 1) / steps, loss.item())
+    average.lerp_(own, KEPT)
+    average /= _spread(_mapped(sample, average))
+    with torch.no_grad():
+        model.fcs.weight.copy_(average)
+
+
+def _level(model: MeshGait, strips: Tensor) -> Tensor:
+    """The maps, each branch's columns scaled to the same spread of what it says."""
+    weight = model.fcs.weight.detach().float().cpu().clone()
+    start = 0
+    for width in model.widths.values():
+        own = slice(start, start + width)
+        spread = _spread(_mapped(strips[:, :, own], weight[:, own]))
+        weight[:, own] /= max(spread, 1e-6) * len(model.widths) ** 0.5
+        start += width
+    return weight
+
+
+def _mapped(strips: Tensor, weight: Tensor) -> Tensor:
+    return torch.einsum("bpc,pcd->bpd", strips, weight)
+
+
+def _spread(embedding: Tensor) -> float:
+    """Of a part, over the dimensions and the parts' mean square."""
+    return float(embedding.std(0).square().sum(1).mean().sqrt())
