@@ -65,7 +65,16 @@ def train_apart(
             model, corpus, out / "strips", bf16=recipe.bf16, seed=settings.seed,
             tick=None if made is None else lambda done, total: made("strips of fresh walkers", done, total),
         )  # fmt: skip
-        fit_maps(model.cpu(), strips, corpus.labels["identity"], seed=settings.seed)
+        model.cpu()
+        maps = fit_maps(
+            model.fcs.weight,
+            list(model.widths.values()),
+            strips,
+            corpus.labels["identity"],
+            seed=settings.seed,
+        )
+        with torch.no_grad():
+            model.fcs.weight.copy_(maps)
         shutil.rmtree(out / "strips")
     return model, {
         "recipe": asdict(recipe),

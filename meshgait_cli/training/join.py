@@ -61,13 +61,15 @@ def strips_of(
     corpus: Corpus,
     folder: Path,
     *,
+    windows: tuple[int, ...] = WINDOWS,
     bf16: bool = True,
     seed: int = 0,
     tick: Tick | None = None,
 ) -> NDArray[np.float16]:
     """S×16×width: what the maps read of each sequence, the mean of the walk and its mirror image.
 
-    folder: keeps what is done, to go on there, as long as the branches are the same.
+    windows: how many frames are seen, each as often; none for all there are. folder: keeps what is done, to
+    go on there, as long as the branches are the same.
     """
     folder = folder / _digest(model)
     folder.mkdir(parents=True, exist_ok=True)
@@ -81,7 +83,8 @@ def strips_of(
             rng = np.random.default_rng([seed, start])
             chunk = np.array(corpus.silhouettes[start : start + step])
             done = [
-                _strips(model, chunk[at : at + TOGETHER], rng, bf16) for at in range(0, len(chunk), TOGETHER)
+                _strips(model, _window(chunk[at : at + TOGETHER], windows, rng), bf16)
+                for at in range(0, len(chunk), TOGETHER)
             ]
             with aside(path) as temporary, temporary.open("wb") as file:
                 np.save(file, np.concatenate(done))
@@ -98,14 +101,20 @@ def _digest(model: MeshGait) -> str:
     return digest.hexdigest()[:16]
 
 
-@torch.inference_mode()
-def _strips(
-    model: MeshGait, walks: NDArray[np.uint8], rng: np.random.Generator, bf16: bool
-) -> NDArray[np.float16]:
-    length = min(int(rng.choice(WINDOWS)), walks.shape[1])
+def _window(
+    walks: NDArray[np.uint8], windows: tuple[int, ...], rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    if not windows:
+        return walks
+    length = min(int(rng.choice(windows)), walks.shape[1])
     first = int(rng.integers(walks.shape[1] - length + 1))
+    return walks[:, first : first + length]
+
+
+@torch.inference_mode()
+def _strips(model: MeshGait, walks: NDArray[np.uint8], bf16: bool) -> NDArray[np.float16]:
     device = next(model.parameters()).device
-    frames = torch.from_numpy(walks[:, first : first + length]).to(device).float() / 255
+    frames = torch.from_numpy(walks).to(device).float() / 255
     found = torch.zeros(())
     for view in (frames, frames.flip(-1)):
         with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
@@ -115,33 +124,32 @@ def _strips(
 
 
 def fit_maps(
-    model: MeshGait,
+    maps: Tensor,
+    widths: Sequence[int],
     strips: NDArray[np.float16],
     identities: NDArray[Any],
     *,
     steps: int = STEPS,
     seed: int = 0,
     tick: Callable[[float, float], None] | None = None,
-) -> None:
-    """Fit `model.fcs` so that of a batch's sequences each is nearest to one of the same person.
+) -> Tensor:
+    """Maps to the embedding (16×width×dim) by which of a batch's sequences each is nearest to one of the same
+    person.
 
-    It begins with the branches' own maps, each at the same spread, and ends with the average of the last
-    steps, in which KEPT of the beginning stays. Scaled as `run.fold_norm` scales: a part's embedding has a
-    spread of one. strips: as `strips_of` returns them. identities: S, whose they are.
+    maps, widths: the branches' own, side by side, and how many columns each has. It begins with them, each
+    branch's at the same spread, and ends with the average of the last steps, in which KEPT of the beginning
+    stays. Scaled as `run.fold_norm` scales: a part's embedding has a spread of one. strips: as `strips_of`
+    returns them. identities: S, whose they are.
     """
-    torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     rows = [np.flatnonzero(identities == each) for each in np.unique(identities)]
     sample = torch.from_numpy(strips[:4096]).float()
-    weight = _level(model, sample).requires_grad_()
-    own = weight.detach().clone()
-    average = own.clone()
+    own = _level(maps, widths, sample)
+    weight, average = own.clone().requires_grad_(), own.clone()
     optimiser = torch.optim.AdamW([weight], lr=RATE, weight_decay=0.0)
     for step in range(steps):
-        gone = step / steps
-        optimiser.param_groups[0]["lr"] = (
-            RATE * min(1.0, (step + 1) / WARMUP) * 0.5 * (1 + math.cos(math.pi * gone))
-        )
+        cosine = 0.5 * (1 + math.cos(math.pi * step / steps))
+        optimiser.param_groups[0]["lr"] = RATE * min(1.0, (step + 1) / WARMUP) * cosine
         chosen = rng.choice(len(rows), min(PEOPLE, len(rows)), replace=False)
         drawn = np.concatenate([rng.choice(rows[one], EACH, replace=len(rows[one]) < EACH) for one in chosen])
         labels = torch.from_numpy(np.repeat(chosen, EACH))
@@ -155,25 +163,23 @@ def fit_maps(
         if tick is not None:
             tick((step + 1) / steps, loss.item())
     average.lerp_(own, KEPT)
-    average /= _spread(_mapped(sample, average))
-    with torch.no_grad():
-        model.fcs.weight.copy_(average)
+    return average / _spread(_mapped(sample, average))
 
 
-def _level(model: MeshGait, strips: Tensor) -> Tensor:
+def _level(maps: Tensor, widths: Sequence[int], strips: Tensor) -> Tensor:
     """The maps, each branch's columns scaled to the same spread of what it says."""
-    weight = model.fcs.weight.detach().float().cpu().clone()
+    weight = maps.detach().float().cpu().clone()
     start = 0
-    for width in model.widths.values():
+    for width in widths:
         own = slice(start, start + width)
         spread = _spread(_mapped(strips[:, :, own], weight[:, own]))
-        weight[:, own] /= max(spread, 1e-6) * len(model.widths) ** 0.5
+        weight[:, own] /= max(spread, 1e-6) * len(widths) ** 0.5
         start += width
     return weight
 
 
-def _mapped(strips: Tensor, weight: Tensor) -> Tensor:
-    return torch.einsum("bpc,pcd->bpd", strips, weight)
+def _mapped(strips: Tensor, maps: Tensor) -> Tensor:
+    return torch.einsum("bpc,pcd->bpd", strips, maps)
 
 
 def _spread(embedding: Tensor) -> float:

@@ -35,6 +35,11 @@ def parts() -> list[MeshGait]:
     return nets
 
 
+def fit(model: MeshGait, strips: np.ndarray, identities: np.ndarray, steps: int) -> None:
+    maps = fit_maps(model.fcs.weight, list(model.widths.values()), strips, identities, steps=steps)
+    model.fcs.weight.data.copy_(maps)
+
+
 def test_what_is_joined_says_what_its_parts_say() -> None:
     nets = parts()
     walk = torch.rand(2, 6, 64, 44)
@@ -87,7 +92,7 @@ def test_maps_learn_what_the_branches_did_not_look_at(monkeypatch: pytest.Monkey
 
     learned, others = np.arange(400), np.arange(400, 600)
     before = rank_one(others)
-    fit_maps(model, strips[learned], identities[learned], steps=100)
+    fit(model, strips[learned], identities[learned], steps=100)
     after = rank_one(others)
     assert after > before + 0.2, (before, after)
     spread = model.fcs(torch.from_numpy(strips[learned].astype(np.float32)).transpose(1, 2)).detach().std(0)
@@ -99,7 +104,7 @@ def test_a_branch_without_maps_of_its_own_spoils_nothing() -> None:
     torch.nn.init.zeros_(nets[2].fcs.weight)
     model = joined(TINY, nets)
     strips = np.random.default_rng(1).normal(0, 1, (24, 16, model.width)).astype(np.float16)
-    fit_maps(model, strips, np.repeat(np.arange(6), 4), steps=2)
+    fit(model, strips, np.repeat(np.arange(6), 4), steps=2)
     assert torch.isfinite(model.fcs.weight).all()
 
 
@@ -121,10 +126,9 @@ def test_strips_are_taken_up_where_they_were_left(tmp_path: Path, monkeypatch: p
     assert np.array_equal(whole, again)
     assert kept[0].stat().st_mtime_ns == before
     with torch.no_grad():  # the mean of a walk and its mirror image is what recognition embeds
-        monkeypatch.setattr(join, "WINDOWS", (10,))
         frames = torch.from_numpy(np.array(corpus.silhouettes[:4])).float() / 255
         wanted = (model.embed(frames) + model.embed(frames.flip(-1))) / 2
-        own = strips_of(model, replace_rows(corpus, 4), tmp_path / "few", bf16=False)
+        own = strips_of(model, replace_rows(corpus, 4), tmp_path / "few", windows=(), bf16=False)
         found = model.fcs(torch.from_numpy(own.astype(np.float32)).transpose(1, 2))
     torch.testing.assert_close(found, wanted, atol=2e-2, rtol=2e-2)
 
