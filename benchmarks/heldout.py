@@ -1,4 +1,4 @@
-"""The default network on the held-out synthetic benchmark, beside baselines and its own branches.
+"""The default network on the held-out synthetic benchmark, beside baselines.
 
     python benchmarks/heldout.py [--model NAME_OR_FILE ...] [--benchmark DIR]
 
@@ -55,11 +55,6 @@ def main() -> None:
         embeddings = embed_all(loaded.network, corpus.silhouettes)
         results[loaded.id] = judged(embeddings, corpus)
         show(loaded.id, results[loaded.id])
-        if loaded.network.energy_branch is not None and loaded.network.silhouette_branch is not None:
-            for part, model in branches(name).items():
-                label = f"{loaded.config.name}: {part}"
-                results[label] = judged(embed_all(model, corpus.silhouettes), corpus)
-                show(label, results[label])
         if loaded.network.heatmaps is not None:
             bodies[loaded.id] = body(loaded.network, corpus)
             print(loaded.id, bodies[loaded.id], flush=True)
@@ -100,19 +95,6 @@ def show(name: str, found: list[Figures]) -> None:
         rank = one.values["rank-1"]
         cells.append(f"{one.condition} {rank.value:.3f} ({rank.low:.2f}-{rank.high:.2f})")
     print(f"| {name} | {' | '.join(cells)} |", flush=True)
-
-
-def branches(name: str | None) -> dict[str, MeshGait]:
-    """The network with one side of the fusion silenced (not retrained): its weights set to nought."""
-    out = {}
-    for part in ("energy branch alone", "without the energy branch"):
-        model = load(name).network
-        assert model.energy_branch is not None
-        edge = model.width - model.energy_branch.channels
-        with torch.no_grad():
-            model.fcs.weight[:, slice(0, edge) if part.startswith("energy") else slice(edge, None)] = 0
-        out[part] = model
-    return out
 
 
 def body(network: MeshGait, corpus: Corpus, sequences: int = 60) -> dict[str, Any]:

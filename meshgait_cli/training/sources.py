@@ -26,6 +26,7 @@ from .walks import Mixed, Walk, WalkBatches, walks_of_results, walks_of_tree
 __all__ = [
     "BENCHMARK_SEED",
     "CORPUS_SEED",
+    "FRESH_SEED",
     "SYNTHETIC",
     "benchmark_folder",
     "benchmark_of",
