@@ -21,7 +21,7 @@ import numpy as np
 from ..errors import GalleryError, ResultError, SourceNotFound, UsageError
 from ..records import GaitEmbedding, SilhouetteSequence
 from ..results.embeddings import EmbeddingSet, LabelledEmbedding
-from .place import address_of, is_remote
+from .place import Folder, address_of, is_remote
 from .private import make_folder, owner_only, write_json
 from .sequence import GallerySequence
 from .store import Store, is_store
@@ -50,10 +50,15 @@ def export(store: Store, out: Path, identity: str | None = None) -> int:
     """Write the whole gallery, or one person's part, into the new folder `out`, for its owner only; returns
     the number of sequences.
 
-    Raises GalleryError when there is nobody, or not that person; UsageError when `out` holds something.
+    Raises GalleryError when there is nobody, or not that person; UsageError when `out` holds something or
+    lies in the gallery.
     """
     if is_remote(out):
         raise UsageError(f"an export is a folder on a disk, not {address_of(out)}")
+    if isinstance(store.place, Folder) and out.resolve().is_relative_to(store.folder.resolve()):
+        raise UsageError(
+            f"{out} lies in the gallery itself, where nobody would erase it: choose another place"
+        )
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UsageError(f"{out} holds something already: choose a new folder to export to")
     sequences = store.sequences(None if identity is None else [identity])

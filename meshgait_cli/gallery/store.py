@@ -37,7 +37,7 @@ from .seal import Seal, said
 from .sealed import table_of
 from .sequence import GallerySequence, checked_name, meant
 from .settings import SCHEMA, SETTINGS, Settings, is_store
-from .table import COLUMNS, Table, Where
+from .table import COLUMNS, Table, Where, damaged
 
 __all__ = ["Store", "is_store"]
 
@@ -396,4 +396,4 @@ class Store:
                     raise told from error
                 failed = error
                 self._refresh(reopen=True)
-        raise GalleryError(f"{self.place} cannot be read: {str(failed)[:150].splitlines()[0]}") from failed
+        raise damaged(self.place, failed) from failed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -14,10 +15,10 @@ from numpy.typing import NDArray
 
 from ..errors import GalleryError
 from ..records import GaitEmbedding
-from .place import Anywhere, place_at
+from .place import Anywhere, Place, place_at
 from .sequence import GallerySequence
 
-__all__ = ["COLUMNS", "Block", "Table", "Where", "sql"]
+__all__ = ["COLUMNS", "Block", "Table", "Where", "damaged", "sql"]
 
 NAME = "sequences"
 COLUMNS = (
@@ -180,8 +181,7 @@ class Table:
             try:
                 self._table = self._database().open_table(NAME)
             except (ValueError, RuntimeError, OSError) as error:
-                damaged = GalleryError(f"{self.place} is damaged: {str(error).splitlines()[0][:150]}")
-                raise self.place.explained(error) or damaged from error
+                raise self.place.explained(error) or damaged(self.place, error) from error
         return self._table
 
     def _index(self, anew: bool = False) -> None:
@@ -250,6 +250,14 @@ def _halves(column: Any, parts: int, dim: int) -> NDArray[np.float16]:
     whole = column.combine_chunks() if hasattr(column, "combine_chunks") else column
     flat = whole.flatten().to_numpy(zero_copy_only=False)
     return flat.reshape(-1, parts, dim)
+
+
+def damaged(place: Place, error: Exception | None) -> GalleryError:
+    """What the database says of it, without where in its own source that is."""
+    said = re.sub(r"(lance error: )?LanceError\(\w+\): |, /[^ ]+\.rs.*", "", str(error).splitlines()[0])
+    return GalleryError(
+        f"{place} is damaged ({said[:150]}): take it from a copy, or enrol its people into a new gallery"
+    )
 
 
 def sql(where: Where) -> str:

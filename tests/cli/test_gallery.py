@@ -100,6 +100,9 @@ def test_rename_merge_export_import(gallery: Path, tmp_path: Path, meshgait: Run
         {"identity": "ben", "sequences": 3}
     ]
     assert meshgait("gallery", "export", gallery, out).code == 2  # it holds something
+    inside = meshgait("gallery", "export", gallery, gallery / "in")
+    assert (inside.code, (gallery / "in").exists()) == (2, False)
+    assert "lies in the gallery itself" in inside.error
 
 
 def test_an_export_holds_all_that_is_kept(gallery: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -282,3 +283,15 @@ def test_several_processes_enrol_at_once(store: Store) -> None:
     assert store.people() == dict.fromkeys(said, 1)
     store.audit.verify()
     assert sum(entry["action"] == "enrol" for entry in store.audit.entries()) == 80
+
+
+@pytest.mark.parametrize("kind", ["*.lance", "*.manifest"])
+def test_a_damaged_table_is_told_in_one_line(store: Store, people: Make, kind: str) -> None:
+    store.add(people(3))
+    for path in (store.folder / "vectors").rglob(kind):
+        if path.is_file():
+            os.truncate(path, 10)
+    with pytest.raises(GalleryError, match="take it from a copy") as raised:
+        Store(store.folder).people()
+    assert ".rs" not in str(raised.value)
+    assert "\n" not in str(raised.value)
