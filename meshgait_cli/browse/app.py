@@ -29,7 +29,7 @@ from .searches import Searches
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from .searches import Ask
+    from .searches import Ask, Draw
 
 __all__ = ["create_app"]
 
@@ -37,13 +37,19 @@ _ENTRIES = 100  # of the log
 
 
 def create_app(
-    gallery: Path, ask: Ask, keys: Keys, port: int, most_mb: float, passphrase: str | None = None
+    gallery: Path,
+    ask: Ask,
+    keys: Keys,
+    port: int,
+    most_mb: float,
+    passphrase: str | None = None,
+    draw: Draw | None = None,
 ) -> Guard:
-    """The ASGI application. ask: answers a video, as `Searches` has it. port: where it will listen.
+    """The ASGI application. ask, draw: answer a video, as `Searches` has it. port: where it will listen.
 
     Raises SourceNotFound where there is no gallery, GalleryError when it is damaged.
     """
-    site = _Site(Path(gallery), ask, keys, most_mb, passphrase)
+    site = _Site(Path(gallery), keys, most_mb, passphrase, Searches(gallery, ask, passphrase, draw))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -65,12 +71,12 @@ def create_app(
 
 class _Site:
     def __init__(
-        self, gallery: Path, ask: Ask, keys: Keys, most_mb: float, passphrase: str | None = None
+        self, gallery: Path, keys: Keys, most_mb: float, passphrase: str | None, searches: Searches
     ) -> None:
         self.passphrase = passphrase
         self.gallery, self.keys, self.most = gallery, keys, round(most_mb * 1e6)
         self.pages = Pages(csrf=keys.csrf, gallery=plain(place_at(gallery).name), most=self.most)
-        self.searches = Searches(gallery, ask, passphrase)
+        self.searches = searches
         self.actions = Actions(gallery, self.pages, self.searches, passphrase)
 
     def _store(self) -> Store:
@@ -155,8 +161,8 @@ class _Site:
         if search.page is None:
             return self.pages.show("progress.html.j2", request, search=search, progress=search.progress())
         return self.pages.show(
-            "found.html.j2", request, search=search, page=search.page, data={"walks": search.page.walks},
-            others=_names(self._store()),
+            "found.html.j2", request, search=search, page=search.page, others=_names(self._store()),
+            data={"walks": search.page.walks, "bodies": search.page.bodies},
         )  # fmt: skip
 
     def progress(self, request: Request) -> Response:

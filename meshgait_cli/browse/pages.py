@@ -23,10 +23,11 @@ _WAITING = 50  # words that nobody fetched
 _STATIC = {
     "page.css": "text/css",
     "walks.js": "text/javascript",
+    "viewer.js": "text/javascript",
     "browse.css": "text/css",
     "browse.js": "text/javascript",
 }
-_REPORTS = ("page.css", "walks.js")  # the report's own
+_REPORTS = ("page.css", "walks.js", "viewer.js")  # the report's own
 
 
 def address(path: str, **query: object) -> str:

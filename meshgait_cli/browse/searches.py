@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ..report.page import Page
 
     Ask = Callable[[Path, Path, Progress], Identification]
+    Draw = Callable[[Page, Progress], None]
 
 __all__ = ["Search", "Searches", "Verdict"]
 
@@ -45,6 +46,7 @@ _STAGES = {
     "frames": "looking at the frames",
     "link": "following people through gaps",
     "people": "judging and embedding",
+    "body": "drawing bodies",
 }
 
 
@@ -117,10 +119,13 @@ class Search:
 
 
 class Searches:
-    """All questions of one run. ask(video, out, progress) answers one, extracting into the folder `out`."""
+    """All questions of one run. ask(video, out, progress) answers one, extracting into the folder `out`;
+    draw(page, progress) puts bodies on the answer's page."""
 
-    def __init__(self, gallery: Path, ask: Ask, passphrase: str | None = None) -> None:
-        self.gallery, self.ask, self.passphrase = gallery, ask, passphrase
+    def __init__(
+        self, gallery: Path, ask: Ask, passphrase: str | None = None, draw: Draw | None = None
+    ) -> None:
+        self.gallery, self.ask, self.passphrase, self.draw = gallery, ask, passphrase, draw
         self.all: dict[str, Search] = {}
         self._waiting: SimpleQueue[Search | None] = SimpleQueue()
         self._worker: Thread | None = None
@@ -204,6 +209,8 @@ class Searches:
             with search.stack:
                 found = self.ask(search.video, search.folder / "results", progress)
                 page = page_of(found)
+                if self.draw is not None:
+                    self.draw(page, progress)
             self._done(search, found, page)
         except _Cancelled:
             search.state = "cancelled"

@@ -15,6 +15,7 @@ from ..gallery.store import Store
 if TYPE_CHECKING:
     from ..gallery.identify import Identification
     from ..pipeline import Extractor, Progress
+    from ..report.page import Page
 
 __all__ = ["serve"]
 
@@ -67,12 +68,17 @@ def serve(
             video, gallery, extractor, out, far=far, top_k=5, passphrase=passphrase, progress=progress
         )
 
+    def draw(page: Page, progress: Progress) -> None:
+        from ..report.session import add_bodies
+
+        add_bodies(page, extractor, progress=progress)
+
     before = os.umask(0o077)  # whatever is written while it runs is its owner's; a umask is every thread's
     try:
         with _listening(port) as bound:
             number = bound.getsockname()[1]
             keys = Keys()
-            app = create_app(gallery, ask, keys, number, most_mb, passphrase)
+            app = create_app(gallery, ask, keys, number, most_mb, passphrase, draw)
             config = uvicorn.Config(
                 app, log_level="error", access_log=False, server_header=False, ws="none", lifespan="on",
                 proxy_headers=False, timeout_graceful_shutdown=_BYE_S,

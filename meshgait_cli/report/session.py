@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..pipeline import Extractor, Progress
     from ..render.session import RenderSettings
 
-__all__ = ["MOST_BODIES", "MOST_PEOPLE", "page_for", "page_of", "write_report"]
+__all__ = ["MOST_BODIES", "MOST_PEOPLE", "add_bodies", "page_for", "page_of", "write_report"]
 
 MOST_PEOPLE = 60  # who are shown with pictures; about 60 kB each
 MOST_BODIES = 8  # the best seen
@@ -57,7 +57,7 @@ def write_report(
     path = page_for(Path(path))
     page = page_of(source, gallery)
     if extractor is not None:
-        _add_bodies(page, extractor, settings, progress)
+        add_bodies(page, extractor, settings, progress)
     page.made = f"{datetime.now().astimezone():%d %B %Y, %H:%M} by meshgait {__version__}"
     html = render(page)
     with aside(path) as temporary:
@@ -147,9 +147,14 @@ def _of_answer(found: Identification, gallery: Path | None, walks: Walks) -> Pag
     return page
 
 
-def _add_bodies(
-    page: Page, extractor: Extractor, settings: RenderSettings | None, progress: Progress | None
+def add_bodies(
+    page: Page,
+    extractor: Extractor,
+    settings: RenderSettings | None = None,
+    progress: Progress | None = None,
 ) -> None:
+    """Put the 3-D bodies that the extractor's network sees on the page, of the MOST_BODIES best seen; or why
+    there are none."""
     from ..pipeline import Step
     from ..render.session import RenderSettings
     from ..render.skin import skin_of

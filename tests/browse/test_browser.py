@@ -15,6 +15,8 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 
 from meshgait_cli import demo
@@ -226,6 +228,15 @@ def test_a_dropped_video_is_answered_and_its_walker_enrolled(opened: Any, galler
     assert page.locator("article.answer figure").count() == 4
     assert "track 1: stands or does not walk" in page.locator("#answers").inner_text()
     _until(lambda: page.locator(".beside canvas[data-frame]").count() == 4, 10)
+
+    body = page.locator("[data-viewer] canvas")
+    body.scroll_into_view_if_needed()
+    _until(lambda: body.get_attribute("data-frame") is not None, 10)
+    seen_body = cv2.imdecode(np.frombuffer(body.screenshot(), np.uint8), cv2.IMREAD_COLOR).astype(int)
+    assert 0.01 < (seen_body.max(2) - seen_body.min(2) > 40).mean() < 0.6  # a coloured body on grey
+    yaw = body.get_attribute("data-yaw")
+    body.press("ArrowLeft")
+    _until(lambda: body.get_attribute("data-yaw") != yaw, 10)
 
     first = page.locator(".suggestions li").first
     name = first.locator(".name").inner_text()
