@@ -55,7 +55,7 @@ def export(store: Store, out: Path, identity: str | None = None) -> int:
     """
     if is_remote(out):
         raise UsageError(f"an export is a folder on a disk, not {address_of(out)}")
-    if isinstance(store.place, Folder) and out.resolve().is_relative_to(store.folder.resolve()):
+    if isinstance(store.place, Folder) and _below(out, store.folder) and not _below(out, store.work):
         raise UsageError(
             f"{out} lies in the gallery itself, where nobody would erase it: choose another place"
         )
@@ -103,6 +103,10 @@ def _entry(one: GallerySequence) -> dict[str, Any]:
         "quality": known(one.embedding.quality),
         "frames": one.embedding.frames,
     }
+
+
+def _below(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
 
 
 def import_into(store: Store, folder: Path, passphrase: str | None = None) -> list[str]:
