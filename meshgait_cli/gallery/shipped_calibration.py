@@ -66,13 +66,13 @@ class Material:
     swapped: NDArray[np.float64]
 
 
-def embedded(embedder: Embedder, people: int = PEOPLE, cohort: int = COHORT) -> Material:
-    """Render and embed; what takes the time."""
+def embedded(embedder: Embedder, people: int = PEOPLE, cohort: int = COHORT, first: int = FIRST) -> Material:
+    """Render and embed, people from number `first` on; what takes the time."""
     members = embedder.embed([_walk(FIRST_OF_COHORT + number, 3) for number in range(cohort)])
-    walks = [(number, _walk(FIRST + number, take)) for number in range(people) for take in range(EACH)]
+    walks = [(number, _walk(first + number, take)) for number in range(people) for take in range(EACH)]
     middle = FRAMES // 2
-    first = embedder.embed([_cut(walk, 0, middle) for _, walk in walks])
-    second = embedder.embed([_cut(walk, middle, FRAMES) for _, walk in walks])
+    before = embedder.embed([_cut(walk, 0, middle) for _, walk in walks])
+    after = embedder.embed([_cut(walk, middle, FRAMES) for _, walk in walks])
     sequences = tuple(
         GallerySequence(f"{number:04d}", f"take {row % EACH}", embedding)
         for row, ((number, _), embedding) in enumerate(
@@ -82,8 +82,8 @@ def embedded(embedder: Embedder, people: int = PEOPLE, cohort: int = COHORT) -> 
     return Material(
         sequences,
         np.stack([one.values for one in members]),
-        np.array([_distance(one, two) for one, two in zip(first, second, strict=True)]),
-        np.array([_distance(one, second[(row + EACH) % len(second)]) for row, one in enumerate(first)]),
+        np.array([_distance(one, two) for one, two in zip(before, after, strict=True)]),
+        np.array([_distance(one, after[(row + EACH) % len(after)]) for row, one in enumerate(before)]),
     )
 
 

@@ -131,9 +131,9 @@ RECIPES["meshgait-s-energy"] = replace(
 RECIPES["meshgait-s-silhouette"] = replace(
     _S, branch="silhouette", energy_until=0.0, joints=0.0, markers=0.0, minutes=95.0
 )
-RECIPES["meshgait-s-bodies"] = replace(_S, branch="heatmap", energy_until=0.0, body_until=1.0, minutes=60.0)
+RECIPES["meshgait-s-bodies"] = replace(_S, branch="heatmap", energy_until=0.0, body_until=0.5, minutes=90.0)
 RECIPES["meshgait-s"] = replace(
-    _S, apart=("meshgait-s-energy", "meshgait-s-silhouette", "meshgait-s-bodies"), fresh=6000, minutes=325.0
+    _S, apart=("meshgait-s-energy", "meshgait-s-silhouette", "meshgait-s-bodies"), fresh=6000, minutes=355.0
 )
 # For one GPU; sized on paper, not yet run. Whole batches are watched, so nothing goes ahead alone.
 RECIPES["meshgait-b"] = replace(
