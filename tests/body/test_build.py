@@ -72,6 +72,11 @@ def test_joints_are_convex_combinations_of_nearby_vertices() -> None:
     assert np.allclose(np.einsum("jv,nvc->njc", regressor, vertices), joints, atol=1e-3)
 
 
+def triangles(faces: np.ndarray) -> set[tuple[int, ...]]:
+    """The faces as a set, each turned to begin with its smallest vertex."""
+    return {tuple(np.roll(face, -face.argmin()).tolist()) for face in faces}
+
+
 def test_the_markers_and_the_proxy_in_the_file_are_those_that_would_be_chosen() -> None:
     body = open_body.load()
     template, weights = body.v_template.numpy(), body.weights.numpy()
@@ -80,7 +85,9 @@ def test_the_markers_and_the_proxy_in_the_file_are_those_that_would_be_chosen() 
     assert body.proxy_vertices is not None
     assert body.proxy_faces is not None
     assert (kept == body.proxy_vertices.numpy()).all()
-    assert (faces == body.proxy_faces.numpy()).all()
+    # Triangles in any order: which of two equal costs goes first is the processor's rounding.
+    assert len(faces) == len(body.proxy_faces)
+    assert triangles(faces) == triangles(body.proxy_faces.numpy())
 
 
 def test_a_decoder_finds_the_linear_map_and_moves_with_its_markers() -> None:
