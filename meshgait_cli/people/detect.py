@@ -21,7 +21,9 @@ from .yolo import graph_of, predictor_of
 
 __all__ = ["PersonDetector"]
 
-_BATCH = 8
+# On a CPU four pictures at a time are as fast as eight. Powers of two, for each size of batch is prepared
+# apart, which takes tens of megabytes.
+_BATCHES = {"cpu": (4, 2, 1), "cuda": (8, 4, 2, 1)}
 _SAME_PERSON = 0.6  # IoU from which two boxes are one person
 
 
@@ -77,9 +79,11 @@ class PersonDetector:
     def detect(self, images: Sequence[NDArray[np.uint8]], size: int = 640) -> list[list[Detection]]:
         """The people in each H×W×3 RGB picture, surest first. size: the long side it is scaled to."""
         out: list[list[Detection]] = []
-        for start in range(0, len(images), _BATCH):
+        while len(out) < len(images):
+            left = len(images) - len(out)
+            count = next(each for each in _BATCHES.get(self.device.type, (1,)) if each <= left)
             # ultralytics takes BGR
-            batch = [np.ascontiguousarray(image[:, :, ::-1]) for image in images[start : start + _BATCH]]
+            batch = [np.ascontiguousarray(image[:, :, ::-1]) for image in images[len(out) : len(out) + count]]
             with _own_threads(), computing(self.device, self.precision):
                 results = self._yolo.predict(batch, imgsz=size, predictor=self._predictor, **self._options)
             out += [_detections(result) for result in results]
