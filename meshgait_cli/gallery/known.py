@@ -38,6 +38,16 @@ class Known:
     folder: Gallery | None
     notes: tuple[str, ...] = ()
 
+    @property
+    def far_away(self) -> bool:
+        """Whether it is in object storage, and can be out of reach for a while."""
+        return self.store is not None and is_remote(self.store.place.address)
+
+    def load(self) -> None:
+        """Read now what every question needs, not at the first one."""
+        if self.store is not None and self._small:
+            self._whole  # noqa: B018
+
     def near(self, embeddings: Sequence[GaitEmbedding]) -> Gallery:
         """Everybody; of a very large store the people nearest to these walkers, and a sample for the cohort.
 
@@ -48,12 +58,16 @@ class Known:
         assert self.store is not None
         for embedding in embeddings:
             self.store.require_model(embedding.model_id)
-        if len(self.store) <= _WHOLE:
+        if self._small:
             return self._whole
         near = self.store.nearest(np.stack([each.values for each in embeddings]), _NEAREST)
         names = list(self.store.people())
         sample = {names[i] for i in np.linspace(0, len(names) - 1, _SAMPLE).round().astype(int)}
         return Gallery(tuple(self.store.sequences(sample | {name for found in near for _, _, name in found})))
+
+    @cached_property
+    def _small(self) -> bool:
+        return self.store is not None and len(self.store) <= _WHOLE
 
     @cached_property
     def _whole(self) -> Gallery:

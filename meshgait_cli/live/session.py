@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import __version__
-from ..errors import SourceNotFound, UsageError
+from ..errors import GalleryError, SourceNotFound, UsageError
 from ..gallery.decide import ACCEPTED
 from ..gallery.known import Known, open_known
 from ..gallery.place import address_of, is_remote
@@ -28,8 +28,9 @@ from ..video.sources import VideoSource, expand
 from .capture import Capture, Connected, Lost, Shot
 from .events import EventLog
 from .focus import DONE, IDLE, OPEN, Focus
-from .judge import Judge
+from .judge import Judge, Judgement
 from .people import People, Person
+from .searches import Searches
 from .settings import WatchSettings
 from .walkers import LiveWalker, Walkers
 
@@ -106,6 +107,7 @@ def watch(
         known = open_known(gallery, extractor, passphrase=passphrase, progress=progress, announce=announce)
         if known.store is not None:
             known.store.require_model(extractor.embedder.model_id)
+            known.load()
         with Judge(known, extractor, settings.far, settings.sets) as judge:
             running = _Watch(source, extractor, known, capture, judge, log, settings)
             running.started(gallery)
@@ -140,6 +142,7 @@ class _Watch:
         self._source, self._extractor, self._known = source, extractor, known
         self._capture, self._judge, self._log, self._settings = capture, judge, log, settings
         self._people, self._walkers = People(log), Walkers(settings.keep_s)
+        self._searches = Searches(None if known.store is None else known.store.audit)
         self._focus = Focus(self._rank)
         self._observer = Observer(
             ZoomingDetector(extractor.detector, extractor.settings.detector_px, _PROBE_S),
@@ -153,7 +156,7 @@ class _Watch:
         self._connection = "connecting"
         self._recent: deque[float] = deque(maxlen=50)  # when the last frames were done
         self._watched = self._reconnects = 0
-        self._told_slow = False
+        self._told_slow = self._told_away = False
         self._began = monotonic()
 
     def started(self, gallery: Path) -> None:
@@ -189,7 +192,7 @@ class _Watch:
             shot = self._capture.latest.take(_TAKE_S)
             if shot is not None:
                 self._look(shot)
-            self._people.hear(self._judge.results())
+            self._people.hear(self._judged())
             now = monotonic()
             if now >= tick:
                 self._tick()
@@ -207,9 +210,26 @@ class _Watch:
         self._hear_news()
         done = self._finish(reason)
         show(self._scene())
+        unlogged = self._searches.end(_LAST_S)
         if self._capture.failure is not None:
             raise self._capture.failure
+        if unlogged is not None:
+            raise GalleryError(unlogged)
         return done
+
+    def _judged(self, timeout: float = 0.0) -> list[Judgement]:
+        """What has been judged; nothing while a gallery far away is out of reach."""
+        try:
+            found = self._judge.results(timeout)
+        except GalleryError as error:
+            if not self._known.far_away:
+                raise
+            if not self._told_away:
+                self._log.write("note", text=f"nobody can be asked about just now: {error}")
+            self._told_away = True
+            return []
+        self._told_away = self._told_away and not found
+        return found
 
     def _look(self, shot: Shot) -> None:
         """Detect, follow and segment in one frame."""
@@ -268,9 +288,9 @@ class _Watch:
         """Keep, and put on record, what is to be kept of those who have left."""
         for person in left:
             answer = person.answer
-            if answer is not None and self._known.store is not None:
+            if answer is not None:
                 names = [answer.identity] if answer.decision == ACCEPTED and answer.identity else []
-                self._known.store.audit.note("search", names, walkers=1)
+                self._searches.add(names)
             if self._settings.save is not None and person.silhouettes is not None:
                 self._settings.save.mkdir(parents=True, exist_ok=True, mode=0o700)
                 when = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
@@ -313,6 +333,9 @@ class _Watch:
         }
 
     def _status(self) -> None:
+        trouble = self._searches.trouble()
+        if trouble is not None:
+            self._log.write("note", text=f"searches wait to be put on the gallery's log: {trouble}")
         fps = self._fps()
         self._log.write(
             "status",
@@ -346,13 +369,13 @@ class _Watch:
         """The last word on everybody who is still there."""
         self._capture.stop()
         until = monotonic() + _LAST_S
-        self._people.hear(self._judge.results(timeout=_LAST_S))
+        self._people.hear(self._judged(_LAST_S))
         if self._last is not None:
             found: list[LiveWalker] = self._walkers.linked(self._size)
             self._let_go(self._people.update(found, self._last.frame.time_s))
             if not self._judge.busy:
                 self._submit(self._people.due(found, self._last.arrived, all_of_them=True))
-                self._people.hear(self._judge.results(timeout=max(0.1, until - monotonic())))
+                self._people.hear(self._judged(max(0.1, until - monotonic())))
         left = list(self._people.present.values())
         for person in left:
             self._people.leave(person)

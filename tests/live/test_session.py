@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from types import SimpleNamespace
@@ -26,6 +27,7 @@ from meshgait_cli.live.capture import Capture, Shot
 from meshgait_cli.live.events import EventLog
 from meshgait_cli.live.judge import Judge, Sample
 from meshgait_cli.live.latest import Latest
+from meshgait_cli.live.searches import Searches
 from meshgait_cli.live.session import Scene, WatchSettings, live_source, watch
 from meshgait_cli.people.segment import PersonMask, SegmentRequest
 from meshgait_cli.pipeline import ExtractSettings
@@ -159,10 +161,11 @@ def watched(
                 stop.set()
 
         path = tmp_path / f"log-{monotonic()}.jsonl"
+        gallery = settings.pop("gallery", known)
         with EventLog(path) as log:
             watch(
                 live_source(str(make_video(frames, fps=FPS))),
-                known,
+                gallery,
                 Extractor(),  # type: ignore[arg-type]
                 log,
                 settings=WatchSettings(**settings),
@@ -198,6 +201,37 @@ def test_a_known_person_is_named_while_in_view_and_a_stranger_is_not(
     (left,) = of(events, "left")
     assert left["identity"] is None
     assert left["candidates"], left["reasons"]  # there was enough to ask about
+
+
+def test_a_bucket_that_is_out_of_reach_for_a_while_keeps_nobody_waiting(
+    watched: Callable[..., Any], known: Path, s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "Capture", Unhurried)
+    monkeypatch.setattr(session, "Searches", partial(Searches, retry_s=0.1))
+    monkeypatch.setattr(session, "_STATUS_S", 0.5)
+    bucket = Path(f"s3://{s3.bucket}/people")
+    store = Store.create(bucket)
+    store.add([replace(each, silhouettes=None) for each in Store(known).sequences()])
+    calibrate(store)
+    refused: list[str] = []
+
+    def gate(method: str, path: str) -> int | None:
+        # Closed once she is named, for three attempts to put that on the log.
+        if "/audit/" in path and method == "PUT" and len(refused) < 3:
+            refused.append(path)
+            return 403
+        return None
+
+    s3.gate = gate
+    pause = [np.zeros_like(film(walks()[9], 0.1)[0])] * round(4.0 * FPS)
+    events, _ = watched([*film(walks()[9]), *pause, *film(walks()[12])], gallery=bucket)
+    assert of(events, "left")[0]["identity"] == "p9"
+    assert len(refused) == 3
+    notes = [each["text"] for each in of(events, "note")]
+    assert any("wait to be put on the gallery's log" in each for each in notes), notes
+    searches = [each for each in Store(bucket).audit.entries() if each["action"] == "search"]
+    assert len(searches) == len(of(events, "left")) == 2
+    assert len(Store(bucket).audit.entries("p9")) == 2  # enrolled, and taken for
 
 
 def test_time_is_up(watched: Callable[..., Any], tmp_path: Path) -> None:
