@@ -17,13 +17,12 @@ from ..backends.precision import computing, torch_precision
 from ..errors import UsageError, WeightsError
 from ..records import KEYPOINTS, Detection
 from ..thirdparty import quiet_ultralytics
+from .parcels import parcels
 from .yolo import graph_of, predictor_of
 
 __all__ = ["PersonDetector"]
 
-# On a CPU four pictures at a time are as fast as eight. Powers of two, for each size of batch is prepared
-# apart, which takes tens of megabytes.
-_BATCHES = {"cpu": (4, 2, 1), "cuda": (8, 4, 2, 1)}
+_MOST = 8  # pictures together
 _SAME_PERSON = 0.6  # IoU from which two boxes are one person
 
 
@@ -79,11 +78,9 @@ class PersonDetector:
     def detect(self, images: Sequence[NDArray[np.uint8]], size: int = 640) -> list[list[Detection]]:
         """The people in each H×W×3 RGB picture, surest first. size: the long side it is scaled to."""
         out: list[list[Detection]] = []
-        while len(out) < len(images):
-            left = len(images) - len(out)
-            count = next(each for each in _BATCHES.get(self.device.type, (1,)) if each <= left)
+        for some in parcels(len(images), self.device, _MOST):
             # ultralytics takes BGR
-            batch = [np.ascontiguousarray(image[:, :, ::-1]) for image in images[len(out) : len(out) + count]]
+            batch = [np.ascontiguousarray(image[:, :, ::-1]) for image in images[some]]
             with _own_threads(), computing(self.device, self.precision):
                 results = self._yolo.predict(batch, imgsz=size, predictor=self._predictor, **self._options)
             out += [_detections(result) for result in results]

@@ -23,6 +23,7 @@ from ..backends.choose import compiled
 from ..backends.graph import Graph
 from ..errors import UsageError, WeightsError
 from ..thirdparty import quiet_ultralytics
+from .parcels import parcels
 
 __all__ = ["FILES", "PersonMask", "PersonSegmenter", "SegmentRequest"]
 
@@ -37,7 +38,6 @@ _SLACK = 0.08  # of the box's height by which a mask may leave the box
 _CROWDED = 0.1  # share of the box under another box from which people are told apart by points
 _PIECE = 0.03  # smaller pieces of a mask are dropped
 _HOLE = 0.004  # smaller holes are filled; the gap between arm and body is larger
-_BATCH = {"cpu": 8, "cuda": 64}
 _SHOULDERS_HIPS = (5, 6, 11, 12)
 
 
@@ -122,9 +122,8 @@ class PersonSegmenter:
         # SAM hears a box with and without points differently, so each batch has one kind.
         for kind in (False, True):
             chosen = [index for index in range(len(requests)) if crowded[index] == kind]
-            size = _BATCH.get(self.device.type, 8)
-            for start in range(0, len(chosen), size):
-                batch = chosen[start : start + size]
+            for some in parcels(len(chosen), self.device):
+                batch = chosen[some]
                 masks = self._batch([requests[i] for i in batch], [squares[i] for i in batch], kind)
                 out.update(zip(batch, masks, strict=True))
         return [out[index] for index in range(len(requests))]
