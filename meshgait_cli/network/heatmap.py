@@ -108,9 +108,17 @@ class HeatmapEstimator(nn.Module):
             maps = F.interpolate(maps, scale_factor=2, mode="bilinear", align_corners=False)
         return maps
 
-    def volumes(self, maps: Tensor) -> Tensor:
-        """N×C×H×W maps to N×J×D×H×W volumes."""
-        return self.to_volumes(maps).unflatten(1, (self.size, self.points)).transpose(1, 2)
+    def volumes(self, maps: Tensor, points: Tensor | None = None) -> Tensor:
+        """N×C×H×W maps to N×J×D×H×W volumes. points: the numbers of the J points that are wanted; None for
+        all of them."""
+        if points is None:
+            return self.to_volumes(maps).unflatten(1, (self.size, self.points)).transpose(1, 2)
+        depths = torch.arange(self.size, device=points.device)[:, None]
+        rows = (depths * self.points + points).flatten()
+        bias = self.to_volumes.bias
+        assert bias is not None
+        some = F.conv2d(maps, self.to_volumes.weight[rows], bias[rows])
+        return some.unflatten(1, (self.size, len(points))).transpose(1, 2)
 
     def mixed(self, maps: Tensor, mix: Tensor) -> Tensor:
         """N×M×D×H×W: the sums over points of mix (M×J) times volumes, without making the volumes.

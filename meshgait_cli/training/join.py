@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..atomic import aside
+from ..backends.precision import mixed
 from ..network.meshgait import MeshGait, ModelConfig
 from ..synth.corpus import Corpus
 from .losses import nearest_loss, part_distances
@@ -117,7 +118,7 @@ def _strips(model: MeshGait, walks: NDArray[np.uint8], bf16: bool) -> NDArray[np
     frames = torch.from_numpy(walks).to(device).float() / 255
     found = torch.zeros(())
     for view in (frames, frames.flip(-1)):
-        with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+        with mixed(device, bf16):
             pooled = model.pool(view)
         found = found + model.strips(pooled).float().cpu() / 2
     return found.transpose(1, 2).half().numpy()

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ..body.reflection import MIRROR
+from ..network.decode import JOINTS
 
 __all__ = [
     "body_loss",
@@ -116,26 +117,30 @@ def reflected_points(points: Tensor) -> Tensor:
     return points[..., list(MIRROR), :] * points.new_tensor([1.0, 1.0, -1.0])
 
 
-def nearer_body(predicted: Tensor, truth: Tensor) -> Tensor:
-    """N×88×3: frame by frame the truth or its reflection, whichever the prediction is nearer to.
+def nearer_body(predicted: Tensor, truth: Tensor, points: Tensor | None = None) -> Tensor:
+    """Frame by frame the truth (N×88×3) or its reflection, whichever the prediction is nearer to.
 
     To insist on one of two bodies with the same outline teaches the average of both, a body with its legs
-    together.
+    together. points: which of the 88 were predicted, ascending, and are returned; None for all.
     """
     reflected = reflected_points(truth)
+    joints = JOINTS
+    if points is not None:
+        truth, reflected, joints = truth[:, points], reflected[:, points], int((points < JOINTS).sum())
     with torch.no_grad():
-        straight, other = (torch.stack(_point_errors(predicted, each)) for each in (truth, reflected))
+        straight, other = (torch.stack(_point_errors(predicted, each, joints)) for each in (truth, reflected))
         swap = other.sum(0) < straight.sum(0)
     return torch.where(swap[:, None, None], reflected, truth)
 
 
-def body_loss(predicted: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+def body_loss(predicted: Tensor, truth: Tensor, joints: int = JOINTS) -> tuple[Tensor, Tensor]:
     """L1 of the joints and of the markers, in silhouette units: two scalars.
 
-    predicted, truth: N×88×3. Points that lie outside the silhouette (cut off) are not asked for.
+    predicted, truth: N×P×3, the first `joints` of the points being joints. Points that lie outside the
+    silhouette (cut off) are not asked for.
     """
-    joints, markers = _point_errors(predicted, truth)
-    return joints.mean(), markers.mean()
+    of_joints, of_markers = _point_errors(predicted, truth, joints)
+    return of_joints.mean(), of_markers.mean()
 
 
 def mesh_loss(vertices: Tensor, truth: Tensor, markers_to_mesh: Tensor) -> Tensor:
@@ -144,14 +149,14 @@ def mesh_loss(vertices: Tensor, truth: Tensor, markers_to_mesh: Tensor) -> Tenso
     truth: N×88×3. markers_to_mesh: 64×V. Frames with a point outside the silhouette are left out.
     """
     whole = (truth.abs() <= 0.5).all(-1).all(-1).float()
-    mesh = torch.einsum("nmc,mv->nvc", truth[:, 24:], markers_to_mesh)
+    mesh = torch.einsum("nmc,mv->nvc", truth[:, JOINTS:], markers_to_mesh)
     off = (vertices.float() - mesh).abs().mean((1, 2))
     return (off * whole).sum() / whole.sum().clamp(min=1)
 
 
-def _point_errors(predicted: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """N mean distances of the joints and of the markers that can be seen."""
+def _point_errors(predicted: Tensor, target: Tensor, joints: int) -> tuple[Tensor, Tensor]:
+    """N mean distances of the joints, which come first, and of the markers that can be seen."""
     seen = ((target.abs() <= 0.5).all(-1)).float()
     off = (predicted.float() - target).abs().mean(-1) * seen
     weight = seen.sum(1).clamp(min=1) / seen.shape[1]
-    return off[:, :24].mean(1) / weight, off[:, 24:].mean(1) / weight
+    return off[:, :joints].mean(1) / weight, off[:, joints:].mean(1) / weight

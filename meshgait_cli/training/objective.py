@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..network.decode import Reconstruction
+from ..backends.precision import mixed
+from ..network.decode import JOINTS, MARKERS, Reconstruction, locate
 from ..network.heads import CE_SCALE
 from ..network.meshgait import MeshGait
 from .batches import Batch
@@ -16,6 +17,7 @@ from .losses import (
     cross_entropy,
     known_pairs,
     mesh_loss,
+    mirrored_points,
     nearer_body,
     part_distances,
     triplet_loss,
@@ -42,7 +44,7 @@ def step_losses(
     group = group or Group()
     device = next(model.parameters()).device
     if recipe.energy_until <= share < recipe.body_until and model.decoder is not None and len(batch.points):
-        return _rebuilding(model, batch, recipe, step, device)
+        return _rebuilding(model, batch, recipe, step, group, device)
     silhouettes, labels = batch.silhouettes.to(device), batch.labels.to(device)
     watched = batch.watched
     if model.energy_branch is not None and share < recipe.energy_until:
@@ -51,7 +53,7 @@ def step_losses(
     told, weight = None, 0.0
     if count and model.decoder is not None and recipe.rebuilds:
         told, weight = _told_frames(len(batch.points) * count, recipe, step, group, device)
-    with torch.autocast(device.type, torch.bfloat16, enabled=recipe.bf16):
+    with mixed(device, recipe.bf16):
         out = model(silhouettes, decode=False if told is None else told, watched=watched)
     embedding = group.gathered(out.embedding.float())
     labels = group.gathered(labels)
@@ -107,22 +109,45 @@ def _told_frames(
 
 
 def _rebuilding(
-    model: MeshGait, batch: Batch, recipe: Recipe, step: int, device: torch.device
+    model: MeshGait, batch: Batch, recipe: Recipe, step: int, group: Group, device: torch.device
 ) -> dict[str, Tensor]:
-    """The 3-D branch by itself, on frames that are picked from the whole batch."""
+    """The 3-D branch by itself, on frames picked from the whole batch, each process from its share."""
     frames = batch.silhouettes[: len(batch.points), batch.watched].flatten(0, 1)
     draw = torch.Generator().manual_seed(step)
-    chosen = torch.randperm(len(frames), generator=draw)[: recipe.body_frames]
-    with torch.autocast(device.type, torch.bfloat16, enabled=recipe.bf16):
-        body = model.reconstruct(frames[chosen][None].to(device))
-    return _body(model, body, batch.points.flatten(0, 1)[chosen].to(device), recipe)
+    chosen = torch.randperm(len(frames), generator=draw)[: max(1, recipe.body_frames // group.world)]
+    truth = batch.points.flatten(0, 1)[chosen].to(device)
+    silhouettes = frames[chosen].to(device)
+    # In a batch all walk the same way, in use they do not: batch norm has to see both at once, or what it
+    # remembers fits neither.
+    turned = torch.arange(len(chosen), device=device) % 2 == 0
+    silhouettes = torch.where(turned[:, None, None], silhouettes.flip(-1), silhouettes)[None]
+    truth = torch.where(turned[:, None, None], mirrored_points(truth), truth)
+    if not recipe.body_points:
+        with mixed(device, recipe.bf16):
+            body = model.reconstruct(silhouettes)
+        return _body(model, body, truth, recipe)
+    assert model.heatmaps is not None
+    half = recipe.body_points // 2
+    points = torch.cat([_some(JOINTS, half, draw), JOINTS + _some(MARKERS, half, draw)]).to(device)
+    with mixed(device, recipe.bf16):
+        maps = model.heatmaps.maps(silhouettes[:, None])
+        places, _ = locate(model.heatmaps.volumes(maps, points), model.config.alpha)
+    return _points(places, nearer_body(places, truth, points), half, recipe)
+
+
+def _some(count: int, wanted: int, draw: torch.Generator) -> Tensor:
+    return torch.randperm(count, generator=draw)[:wanted].sort().values
+
+
+def _points(places: Tensor, truth: Tensor, joints: int, recipe: Recipe) -> dict[str, Tensor]:
+    of_joints, of_markers = body_loss(places, truth, joints)
+    return {"joints": recipe.joints * of_joints, "markers": recipe.markers * of_markers}
 
 
 def _body(model: MeshGait, found: Reconstruction, truth: Tensor, recipe: Recipe) -> dict[str, Tensor]:
     points = torch.cat([found.joints, found.markers], dim=1)
     truth = nearer_body(points, truth)
-    joints, markers = body_loss(points, truth)
-    losses = {"joints": recipe.joints * joints, "markers": recipe.markers * markers}
+    losses = _points(points, truth, JOINTS, recipe)
     if recipe.mesh:
         assert model.decoder is not None
         assert model.decoder.base is not None

@@ -23,10 +23,12 @@ class Recipe:
     clip: of the gradient's norm. bf16: mixed precision. minutes, steps: how long, where the command does not
     say; one of them is 0. identities: people in the synthetic corpus that is made for it; 0 for data of your
     own. body_until: share of the schedule, after energy_until, until which the 3-D branch alone learns to
-    rebuild bodies, from body_frames frames a step. synthetic: of a batch's people where there are both
-    kinds. optimiser: adamw, or sgd with momentum 0.9. milestones: shares of the schedule at which the rate
-    falls to a tenth; none for half a cosine. augment: chance that a real sequence is turned, and that it is
-    seen in perspective. faults: chance of each fault that a segmentation might have made in it.
+    rebuild bodies, from body_frames frames a step; body_points: of the 88 points that many, half of them
+    joints, are drawn and asked for in a step, all when 0 (and the mesh with them). synthetic: of a batch's
+    people where there are both kinds. optimiser: adamw, or sgd with momentum 0.9. milestones: shares of the
+    schedule at which the rate falls to a tenth; none for half a cosine. augment: chance that a real sequence
+    is turned, and that it is seen in perspective. faults: chance of each fault that a segmentation might have
+    made in it.
 
     branch: "silhouette" (2-D), "heatmap" (3-D) or "energy": train that one alone. apart: recipes of one
     branch each, which are trained one after the other and then joined; fresh: people of another synthetic
@@ -64,6 +66,7 @@ class Recipe:
     mesh: float = 0.0
     body_until: float = 0.0
     body_frames: int = 96
+    body_points: int = 0
     synthetic: int = 0
     optimiser: str = "adamw"
     milestones: tuple[float, ...] = ()

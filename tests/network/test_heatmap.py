@@ -37,6 +37,16 @@ def test_mixing_before_the_volumes_is_mixing_the_volumes(size):
         )
 
 
+def test_some_volumes_are_what_they_are_among_all():
+    heatmaps = HeatmapEstimator("tiny", POINTS, 8, squeeze=12).eval()
+    torch.nn.init.normal_(heatmaps.to_volumes.bias)
+    some = torch.tensor([1, 4])
+    with torch.no_grad():
+        maps = heatmaps.maps(torch.rand(1, 1, 2, 64, 44))
+        whole = heatmaps.volumes(maps)
+        torch.testing.assert_close(heatmaps.volumes(maps, some), whole[:, some], atol=1e-5, rtol=1e-5)
+
+
 def test_each_volume_has_weights_of_its_own():
     heatmaps = HeatmapEstimator("tiny", POINTS, 16).eval()
     with torch.no_grad():

@@ -101,6 +101,15 @@ def test_the_nearer_body_is_one_of_the_two_with_the_same_outline():
     assert body_loss(mixture, nearer_body(mixture, truth))[0].item() > 0.05
 
 
+def test_the_nearer_body_is_chosen_by_the_points_that_are_asked_for():
+    truth = torch.rand(2, 88, 3) * 0.8 - 0.4
+    points = torch.tensor([3, 4, 20, 30, 70])
+    for same in (truth, reflected_points(truth)):
+        nearer = nearer_body(same[:, points], truth, points)
+        torch.testing.assert_close(nearer, same[:, points])
+        assert sum(body_loss(same[:, points], nearer, 3)).item() == pytest.approx(0.0, abs=1e-6)
+
+
 def test_the_mesh_loss_is_nought_at_the_truth_and_reaches_the_volumes():
     from meshgait_cli.body import open_body
     from meshgait_cli.network.decode import BodyDecoder

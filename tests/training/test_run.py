@@ -230,6 +230,27 @@ def test_the_body_is_learned_alone_for_a_while(corpus, tmp_path):
     assert "contrast" in run.advance(0.6)
 
 
+@pytest.mark.slow
+def test_bodies_are_learned_of_people_who_walk_both_ways(corpus, tmp_path, monkeypatch):
+    """What batch norm remembers has to fit walkers to the left and to the right: a batch of one kind alone
+    taught it neither, and bodies in use were as wrong as the mean body."""
+    recipe = replace(RECIPE, body_until=0.5, body_frames=8, body_points=8, joints=10.0, markers=10.0)
+    batches = Batches(corpus, 4, 3, 4, seed=0)
+    run = Run(build(VARIANTS["meshgait-s"], recipe, batches.classes, seed=0), batches, recipe, tmp_path)
+    seen = []
+    maps = run.model.heatmaps.maps
+    monkeypatch.setattr(run.model.heatmaps, "maps", lambda given: seen.append(given) or maps(given))
+    assert set(run.advance(0.1)) == {"loss", "rate", "joints", "markers"}
+    drawn = batches.batch(0)
+    plain = drawn.silhouettes[:, drawn.watched].flatten(0, 1)
+    ways = [
+        any(torch.equal(frame, each) for each in plain)
+        - any(torch.equal(frame.flip(-1), each) for each in plain)
+        for frame in seen[0][0, 0]
+    ]
+    assert sorted(ways) == [-1] * 4 + [1] * 4
+
+
 def test_a_batch_for_the_energy_branch_is_longer_than_what_is_watched(corpus):
     batch = Batches(corpus, 4, 3, 3, seed=0, window=8).batch(0)
     frames = batch.silhouettes.shape[1]
