@@ -182,7 +182,10 @@ class Extractor:
         Ctrl-C on a live stream ends the recording and keeps it; on a file it leaves nothing behind.
         """
         if not isinstance(source, VideoSource):
-            (source,) = expand([str(source)])
+            found = expand([str(source)])
+            if len(found) > 1:
+                raise UsageError(f"{source} is {len(found)} videos: name one of them")
+            source = found[0]
         live = source.kind == "stream"
         if live and self.settings.preview:
             raise UsageError("--preview needs a file: a live stream cannot be read twice")

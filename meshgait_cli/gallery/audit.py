@@ -37,6 +37,11 @@ class Audit:
     def __init__(self, where: Anywhere, seal: Seal | None = None) -> None:
         self._place, self._seal = place_at(where), seal
         self._log = self._place.log(LOG)
+        self._found: bytes | None = None  # the key, once it was read
+
+    def ready(self) -> None:
+        """Before a change that will have to be noted: raises GalleryError when its people could not be."""
+        self._key()
 
     def pseudonym(self, identity: str) -> str:
         """Under which the identity stands in the log."""
@@ -78,10 +83,13 @@ class Audit:
         return found if identity is None else _about(found, self.pseudonym(identity))
 
     def verify(self) -> None:
-        """Raises GalleryError when a line was changed, or taken out of the middle."""
-        before = b""
-        for number, line in enumerate(self._log.lines(), 1):
-            entry = self._parsed(line)
+        """Raises GalleryError when a line was changed, or taken out of the middle, or nothing is left of the
+        log: the making of the gallery stands in it."""
+        before, lines = b"", self._log.lines()
+        entries = [self._parsed(line) for line in lines]
+        if not any(entries):
+            raise GalleryError(f"{self._log.address} was tampered with: no line of the log is left")
+        for number, (line, entry) in enumerate(zip(lines, entries, strict=True), 1):
             if entry is not None and entry.get("after") != hashlib.sha256(before).hexdigest()[:16]:
                 raise GalleryError(
                     f"{self._log.address} was tampered with: line {number} does not follow the one before"
@@ -102,12 +110,20 @@ class Audit:
         return entry if isinstance(entry, dict) and isinstance(entry.get("people"), list) else None
 
     def _key(self) -> bytes:
-        if self._seal is not None:
-            return self._seal.key("pseudonyms")
-        with suppress(FileNotFoundError):
+        if self._found is None:
+            self._found = self._kept() if self._seal is None else self._seal.key("pseudonyms")
+        return self._found
+
+    def _kept(self) -> bytes:
+        try:
+            with suppress(FileNotFoundError):
+                return bytes.fromhex(self._place.read(KEY).decode())
+            self._place.write_new(KEY, secrets.token_hex(32).encode())
             return bytes.fromhex(self._place.read(KEY).decode())
-        self._place.write_new(KEY, secrets.token_hex(32).encode())
-        return bytes.fromhex(self._place.read(KEY).decode())
+        except ValueError as error:
+            raise GalleryError(
+                f"{self._place}/{KEY} is damaged: take it from a copy, the log cannot name people without it"
+            ) from error
 
 
 def _about(entries: list[dict[str, Any]], pseudonym: str) -> list[dict[str, Any]]:

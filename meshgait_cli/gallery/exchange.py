@@ -21,6 +21,7 @@ import numpy as np
 from ..errors import GalleryError, ResultError, SourceNotFound, UsageError
 from ..records import GaitEmbedding, SilhouetteSequence
 from ..results.embeddings import EmbeddingSet, LabelledEmbedding
+from .keepsakes import unpacked
 from .place import Folder, address_of, is_remote
 from .private import make_folder, owner_only, write_json
 from .sequence import GallerySequence
@@ -31,6 +32,7 @@ __all__ = ["export", "import_into", "is_export"]
 INDEX = "sequences.json"
 VECTORS = "embeddings.safetensors"
 SCHEMA = 1
+_LONGEST_ID = 64
 _TOGETHER = 500  # sequences whose silhouettes are in memory at a time
 _ABOUT = """Exported by meshgait from a gallery of people and their way of walking. This is biometric
 personal data.
@@ -65,24 +67,43 @@ def export(store: Store, out: Path, identity: str | None = None) -> int:
     if not sequences:
         whom = "nobody" if identity is None else f"no {identity!r}"
         raise GalleryError(f"there is {whom} in the gallery {store.place}")
-    first = sequences[0].embedding
-    with owner_only():
-        make_folder(out)
-        (out / "README.txt").write_text(_ABOUT, encoding="utf-8")
-        items = tuple(LabelledEmbedding(one.identity, one.embedding, view=one.view) for one in sequences)
-        EmbeddingSet(items, first.model_id, first.trained).write(out / VECTORS)
-        for one in sequences:
-            found = store.silhouettes(one.id)
-            if found is not None:
-                make_folder(out / "silhouettes")
-                path = out / "silhouettes" / f"{one.id}.npz"
-                np.savez_compressed(path, silhouettes=found.silhouettes, times=found.times)
-        if identity is not None:
-            write_json(out / "log.json", store.audit.entries(identity))
-        index = {"schema": SCHEMA, "model": first.model_id, "sequences": [_entry(one) for one in sequences]}
-        write_json(out / INDEX, index)  # last: without it the folder is no export
-    store.audit.note("export", [] if identity is None else [identity], sequences=len(sequences))
+    new = not out.exists()
+    try:
+        with owner_only():
+            _write(store, out, sequences, identity)
+        store.audit.note("export", [] if identity is None else [identity], sequences=len(sequences))
+    except BaseException:  # half of it would be personal data that nobody knows of
+        _clear(out, new)
+        raise
     return len(sequences)
+
+
+def _write(store: Store, out: Path, sequences: Sequence[GallerySequence], identity: str | None) -> None:
+    first = sequences[0].embedding
+    make_folder(out)
+    (out / "README.txt").write_text(_ABOUT, encoding="utf-8")
+    items = tuple(LabelledEmbedding(one.identity, one.embedding, view=one.view) for one in sequences)
+    EmbeddingSet(items, first.model_id, first.trained).write(out / VECTORS)
+    for one in sequences:
+        found = store.silhouettes(one.id)
+        if found is not None:
+            make_folder(out / "silhouettes")
+            path = out / "silhouettes" / f"{one.id}.npz"
+            np.savez_compressed(path, silhouettes=found.silhouettes, times=found.times)
+    if identity is not None:
+        write_json(out / "log.json", store.audit.entries(identity))
+    index = {"schema": SCHEMA, "model": first.model_id, "sequences": [_entry(one) for one in sequences]}
+    write_json(out / INDEX, index)  # last: without it the folder is no export
+
+
+def _clear(out: Path, away: bool) -> None:
+    """What was written into the folder, which was new or empty. away: the folder, too."""
+    import shutil
+
+    for path in out.iterdir() if out.is_dir() else ():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if away and out.is_dir():
+        out.rmdir()
 
 
 def _entry(one: GallerySequence) -> dict[str, Any]:
@@ -140,11 +161,10 @@ def _read(folder: Path) -> Sequence[GallerySequence]:
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         if index["schema"] != SCHEMA:
             raise GalleryError(f"{folder} was exported by another version of meshgait ({index['schema']})")
-        items = EmbeddingSet.read(folder / VECTORS).items
-        return [
-            _sequence(folder, entry, item.embedding)
-            for entry, item in zip(index["sequences"], items, strict=True)
-        ]
+        items, entries = EmbeddingSet.read(folder / VECTORS).items, index["sequences"]
+        if len({entry["id"] for entry in entries}) != len(items):
+            raise ValueError(f"{VECTORS} holds {len(items)} walks, {INDEX} says otherwise")
+        return [_sequence(folder, entry, item.embedding) for entry, item in zip(entries, items, strict=True)]
     except (OSError, ValueError, KeyError, TypeError, ResultError) as error:
         raise GalleryError(f"{folder} is damaged: {error}") from error
 
@@ -153,21 +173,26 @@ def _sequence(folder: Path, entry: dict[str, Any], embedding: GaitEmbedding) -> 
     def seconds(value: float | None) -> float:
         return math.nan if value is None else float(value)
 
-    key = str(entry["id"])
-    if not key.isalnum():
-        raise ValueError(f"{key!r} is no sequence id")
+    def words(name: str) -> str:
+        if not isinstance(entry[name], str):
+            raise ValueError(f"{entry[name]!r} is no {name}")
+        return str(entry[name])
+
+    key = words("id")
+    if not key.isalnum() or len(key) > _LONGEST_ID:
+        raise ValueError(f"{key[:_LONGEST_ID]!r} is no sequence id")
     return GallerySequence(
-        identity=str(entry["identity"]),
-        name=str(entry["name"]),
+        identity=words("identity"),
+        name=words("name"),
         embedding=embedding,
         id=key,
-        source=str(entry["source"]),
-        video=str(entry["video"]),
+        source=words("source"),
+        video=words("video"),
         start_s=seconds(entry["start_s"]),
         end_s=seconds(entry["end_s"]),
-        view=str(entry["view"]),
-        camera=str(entry["camera"]),
-        enrolled=str(entry["enrolled"]),
+        view=words("view"),
+        camera=words("camera"),
+        enrolled=words("enrolled"),
         silhouettes=_silhouettes(folder / "silhouettes" / f"{key}.npz"),
     )
 
@@ -175,5 +200,7 @@ def _sequence(folder: Path, entry: dict[str, Any], embedding: GaitEmbedding) -> 
 def _silhouettes(path: Path) -> SilhouetteSequence | None:
     if not path.exists():
         return None
-    with np.load(path, allow_pickle=False) as arrays:
-        return replace(SilhouetteSequence.from_arrays(arrays["silhouettes"]), times=arrays["times"])
+    try:
+        return unpacked(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"silhouettes/{path.name}: {error}") from error

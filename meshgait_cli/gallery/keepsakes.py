@@ -15,9 +15,19 @@ from ..records import SilhouetteSequence
 from .place import Anywhere, place_at
 from .seal import Seal
 
-__all__ = ["Keepsakes"]
+__all__ = ["Keepsakes", "unpacked"]
 
 _PURPOSE = "silhouettes"
+
+
+def unpacked(content: bytes) -> SilhouetteSequence:
+    """From a file of `silhouettes` (T×64×64 uint8) and `times`. Raises ValueError when it is none."""
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            found, times = arrays["silhouettes"], arrays["times"]
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError("it holds no silhouettes") from error
+    return replace(SilhouetteSequence.from_arrays(found), times=times)
 
 
 class Keepsakes:
@@ -47,13 +57,11 @@ class Keepsakes:
             content = self._place.read(name)
             if self._seal is not None:
                 content = self._seal.open(_PURPOSE, content, PurePosixPath(name).stem)
-            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-                found, times = arrays["silhouettes"], arrays["times"]
+            return unpacked(content)
         except FileNotFoundError:
             return None
-        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError) as error:
             raise GalleryError(f"{self._place}/{name} is damaged: {error}") from error
-        return replace(SilhouetteSequence.from_arrays(found, sequence_id), times=times)
 
     def prune(self, kept: Collection[str]) -> None:
         """Delete those of all other sequences, and what a killed process has left."""

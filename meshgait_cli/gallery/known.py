@@ -51,13 +51,14 @@ class Known:
     def near(self, embeddings: Sequence[GaitEmbedding]) -> Gallery:
         """Everybody; of a very large store the people nearest to these walkers, and a sample for the cohort.
 
-        Raises GalleryError for embeddings of another model.
+        Raises GalleryError for embeddings of another model or shape.
         """
         if self.folder is not None:
             return self.folder
         assert self.store is not None
         for embedding in embeddings:
             self.store.require_model(embedding.model_id)
+            self.store.require_shape(embedding.values.shape)
         if self._small:
             return self._whole
         near = self.store.nearest(np.stack([each.values for each in embeddings]), _NEAREST)

@@ -259,6 +259,7 @@ def _parsed(address: str) -> tuple[str, str]:
         or not all(re.fullmatch(r"[A-Za-z0-9._=-]+", part) and set(part) != {"."} for part in parts)
     ):
         raise UsageError(
-            f"{address} is no address of a gallery: s3://bucket/name, of letters, digits and . _ = - only"
+            f"{address} is no address of a gallery: s3://bucket/name, of letters, digits and . _ = - only, "
+            "the bucket's name of 3 to 63"
         )
     return bucket, prefix

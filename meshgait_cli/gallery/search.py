@@ -54,11 +54,16 @@ class Gallery:
         return np.array([sequence.embedding.quality for sequence in self.sequences], np.float32)
 
     def require_model(self, query: GaitEmbedding) -> None:
-        """Raises GalleryError when the query was embedded by another model."""
+        """Raises GalleryError when the query was embedded by another model, or is of another shape."""
         if query.model_id != self.model_id:
             raise GalleryError(
                 f"the query was embedded by {query.model_id}, the gallery by {self.model_id}: "
                 "embed both with one model (--model)"
+            )
+        if query.values.shape != self.sequences[0].embedding.values.shape:
+            raise GalleryError(
+                f"the query's embedding is {query.values.shape}, the gallery's are "
+                f"{self.sequences[0].embedding.values.shape}: one of the two is damaged"
             )
 
     def rank(self, query: GaitEmbedding, top_k: int | None = None, sets: str = "best") -> list[Match]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from secrets import token_hex
 from typing import Any
@@ -36,14 +37,26 @@ def read_settings(where: Anywhere) -> dict[str, Any]:
     try:
         settings = json.loads(place.read(SETTINGS))
         schema, _, _ = settings["schema"], settings["model"], settings["created"]
+        if schema == SCHEMA["sealed" if "seal" in settings else "plain"]:
+            _check(settings)
+            return dict(settings)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise GalleryError(f"{place}/{SETTINGS} is damaged: {error}") from error
-    if schema != SCHEMA["sealed" if "seal" in settings else "plain"]:
-        raise GalleryError(
-            f"{place} is a gallery of version {schema}, which this meshgait does not read: use the meshgait "
-            "that made it, or enrol its people into a new gallery"
-        )
-    return dict(settings)
+    raise GalleryError(
+        f"{place} is a gallery of version {schema}, which this meshgait does not read: use the meshgait "
+        "that made it, or enrol its people into a new gallery"
+    )
+
+
+def _check(settings: dict[str, Any]) -> None:
+    """Raises ValueError for what no gallery of this version says of itself; a table's name is no way out of
+    the place."""
+    if (model := settings["model"]) is not None:
+        found = [type(model[name]) for name in ("id", "trained", "parts", "dim")]
+        if found != [str, bool, int, int] or min(model["parts"], model["dim"]) < 1:
+            raise ValueError(f"{model} is no model")
+    if not re.fullmatch(rf"{_VECTORS}(-[0-9a-f]+)?", settings.get("table", _VECTORS)):
+        raise ValueError(f"{settings['table']!r} is no table")
 
 
 class Settings:

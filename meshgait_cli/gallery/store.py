@@ -160,10 +160,7 @@ class Store:
             self.__dict__.pop("_rows", None)
         for one in sequences:
             self.require_model(one.embedding.model_id)
-            if one.embedding.values.shape != self.shape:
-                raise GalleryError(
-                    f"an embedding is {one.embedding.values.shape}, the gallery's are {self.shape}"
-                )
+            self.require_shape(one.embedding.values.shape)
 
     def require_model(self, model_id: str) -> None:
         """Raises GalleryError when the gallery's embeddings were made by another model."""
@@ -172,6 +169,11 @@ class Store:
                 f"the gallery {self.place} holds embeddings of {self.model_id}, but {model_id} is in use: "
                 "choose that model with --model, or enrol its people into a new gallery"
             )
+
+    def require_shape(self, shape: tuple[int, ...]) -> None:
+        """Raises GalleryError when the gallery's embeddings are of another shape."""
+        if self.shape not in (None, shape):
+            raise GalleryError(f"an embedding is {shape}, the gallery's are {self.shape}")
 
     def _fresh(self, sequences: Sequence[GallerySequence]) -> list[GallerySequence]:
         sources = sorted({one.source for one in sequences if one.source})
@@ -254,6 +256,7 @@ class Store:
         try:
             with self.place.writing(self._fence):
                 self._refresh()
+                self.audit.ready()
                 if self.place.has(_ERASING):  # a process died in the middle of it
                     self._erase()
                 yield
@@ -261,6 +264,8 @@ class Store:
             if self.place.remote:
                 self._settings.leave_table()
             raise
+        except RuntimeError as error:  # the database's
+            raise self.place.explained(error) or damaged(self.place, error) from error
 
     @contextmanager
     def changing(self) -> Iterator[None]:

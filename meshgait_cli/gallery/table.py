@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import GalleryError
+from ..errors import GalleryError, UsageError
 from ..records import GaitEmbedding
-from .place import Anywhere, Place, place_at
+from .place import Anywhere, Folder, Place, place_at
 from .sequence import GallerySequence
 
 __all__ = ["COLUMNS", "Block", "Table", "Where", "damaged", "sql"]
@@ -32,6 +34,8 @@ _INDEX_FROM = 1000  # rows; fewer are found as fast without an index
 INDEX_VECTORS_FROM = 50_000  # rows; fewer are all compared
 _UNINDEXED = 0.05  # share of rows that may be missing from the index of vectors
 _PROBES = 100  # partitions of it that a search looks into: of 158, 40 found 0.99 of the nearest, all 1.0
+_END = b"LANC"  # of every file of the engine's
+_NO_DAMAGE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
 _KEEP_OLD = timedelta(hours=1)  # versions that somebody may still be reading
 
 Block = tuple[list[str], list[str], NDArray[np.float16]]
@@ -178,11 +182,22 @@ class Table:
 
     def _open(self) -> Any:
         if self._table is None:
+            self._look()
             try:
                 self._table = self._database().open_table(NAME)
             except (ValueError, RuntimeError, OSError) as error:
                 raise self.place.explained(error) or damaged(self.place, error) from error
         return self._table
+
+    def _look(self) -> None:
+        """Before the engine does: at a version's list of files that was cut short it panics, and prints where
+        in its own source."""
+        if isinstance(self.place, Folder):
+            for path in (self.place.path / f"{NAME}.lance" / "_versions").glob("*.manifest"):
+                with suppress(FileNotFoundError), path.open("rb") as file:  # an erasure took it
+                    file.seek(max(0, file.seek(0, os.SEEK_END) - len(_END)))
+                    if file.read() != _END:
+                        raise damaged(self.place, ValueError(f"{path.name} was cut short"))
 
     def _index(self, anew: bool = False) -> None:
         from lancedb.index import BTree
@@ -253,7 +268,9 @@ def _halves(column: Any, parts: int, dim: int) -> NDArray[np.float16]:
 
 
 def damaged(place: Place, error: Exception | None) -> GalleryError:
-    """What the database says of it, without where in its own source that is."""
+    """What the database says of it, without where in its own source that is; or what the system refused."""
+    if (told := re.search(r"os error (\d+)", str(error))) and (number := int(told[1])) in _NO_DAMAGE:
+        return GalleryError(f"{place} cannot be read or written: {os.strerror(number)}")
     said = re.sub(r"(lance error: )?LanceError\(\w+\): |, /[^ ]+\.rs.*", "", str(error).splitlines()[0])
     return GalleryError(
         f"{place} is damaged ({said[:150]}): take it from a copy, or enrol its people into a new gallery"
@@ -261,9 +278,13 @@ def damaged(place: Place, error: Exception | None) -> GalleryError:
 
 
 def sql(where: Where) -> str:
-    """The condition as the database wants it; whatever is in the words is quoted."""
+    """The condition as the database wants it; whatever is in the words is quoted. Raises UsageError for a
+    word that is no text, as a file's name may be."""
 
     def quoted(words: Sequence[str]) -> str:
+        for word in words:
+            if not word.isascii() and any("\ud800" <= sign <= "\udfff" for sign in word):
+                raise UsageError(f"{word!r} is no text that a gallery could hold")
         return ", ".join("'" + word.replace("'", "''") + "'" for word in words)
 
     return " AND ".join(f"{column} IN ({quoted(words)})" for column, words in where.items())

@@ -1,0 +1,149 @@
+"""A gallery or an export that something has spoilt: one line that says so, and nothing is changed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from meshgait_cli.errors import GalleryError
+from meshgait_cli.gallery.exchange import export
+from meshgait_cli.gallery.sequence import GallerySequence
+from meshgait_cli.gallery.store import Store
+from meshgait_cli.gallery.table import damaged
+from meshgait_cli.records import SilhouetteSequence
+
+Make = Callable[..., list[GallerySequence]]
+Run = Callable[..., Any]
+COMMANDS = (
+    ("list",), ("show", "p0"), ("stats",), ("rename", "p0", "x"), ("remove", "p0", "-y"), ("calibrate",),
+)  # fmt: skip
+
+
+@pytest.fixture
+def gallery(tmp_path: Path, people: Make) -> Path:
+    from dataclasses import replace
+
+    walk = SilhouetteSequence.from_arrays(np.full((20, 64, 64), 255, np.uint8))
+    store = Store.create(tmp_path / "g")
+    store.add([replace(one, silhouettes=walk) for one in people(3)])
+    return store.folder
+
+
+def held(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def refused(meshgait: Run, gallery: Path, commands: Any = COMMANDS, said: str = "damaged") -> None:
+    before = held(gallery)
+    for command in commands:
+        ran = meshgait("gallery", command[0], gallery, *command[1:])
+        assert (ran.code, said in ran.error) == (1, True), (command, ran.err)
+        assert "internal" not in ran.error
+    assert held(gallery) == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model": "x"}, {"model": {}}, {"model": {"id": 3, "trained": True, "parts": 16, "dim": 8}},
+        {"model": {"id": "net@1", "trained": True, "parts": "16", "dim": None}},
+        {"model": {"id": "net@1", "trained": True, "parts": 0, "dim": 8}},
+        {"table": 5}, {"table": "../other/vectors"}, {"table": "silhouettes"},
+    ],
+)  # fmt: skip
+def test_settings_that_no_gallery_has(gallery: Path, meshgait: Run, change: dict) -> None:
+    settings = json.loads((gallery / "gallery.json").read_text())
+    (gallery / "gallery.json").write_text(json.dumps({**settings, **change}))
+    refused(meshgait, gallery, COMMANDS[:4])
+
+
+@pytest.mark.parametrize(
+    ("files", "share", "said"),
+    [  # at a manifest the engine would panic, and print its stack
+        ("*.lance", 0.5, "damaged"), ("*.manifest", 0.5, "was cut short"), ("*.manifest", 0, "was cut short"),
+    ],
+)  # fmt: skip
+def test_a_table_that_was_cut_short(
+    gallery: Path, meshgait: Run, files: str, share: float, said: str
+) -> None:
+    for path in [path for path in (gallery / "vectors").rglob(files) if path.is_file()]:
+        content = path.read_bytes()
+        path.write_bytes(content[: int(share * len(content))])
+    refused(meshgait, gallery, said=said)
+
+
+def test_what_the_system_refuses_is_no_damage(gallery: Path) -> None:
+    place = Store(gallery).place
+    full = RuntimeError("lance error: LanceError(IO): No space left on device (os error 28), /a/b.rs:1:2")
+    assert str(damaged(place, full)) == f"{gallery} cannot be read or written: No space left on device"
+    assert "damaged" in str(damaged(place, RuntimeError("LanceError(IO): not found (os error 2)")))
+
+
+def test_without_the_logs_key_nothing_is_changed(gallery: Path, meshgait: Run, tmp_path: Path) -> None:
+    (gallery / "audit.key").write_text("zz")
+    refused(meshgait, gallery, [*COMMANDS[3:5], ("export", tmp_path / "out")], "audit.key is damaged")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"junk\n\xff\n", None])
+def test_a_log_that_is_gone_shows(gallery: Path, meshgait: Run, content: bytes | None) -> None:
+    (gallery / "audit.jsonl").unlink()
+    if content is not None:
+        (gallery / "audit.jsonl").write_bytes(content)
+    refused(meshgait, gallery, [("stats",)], "tampered")
+
+
+def test_a_name_that_is_no_text_is_nobodys(gallery: Path, meshgait: Run) -> None:
+    ran = meshgait("gallery", "show", gallery, "\udc80")
+    assert ran.code == 2
+    assert "no text" in ran.error
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_an_export_that_fails_leaves_nothing(gallery: Path, tmp_path: Path, there: bool) -> None:
+    broken = next((gallery / "silhouettes").iterdir())
+    broken.write_bytes(broken.read_bytes()[:100])
+    if there:
+        (tmp_path / "out").mkdir()
+    with pytest.raises(GalleryError, match="holds no silhouettes"):
+        export(Store(gallery), tmp_path / "out")
+    assert (tmp_path / "out").exists() == there
+    assert held(tmp_path / "out") == {}
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"identity": None}, "None is no identity"), ({"camera": 3}, "3 is no camera"), ({"id": ""}, "id"),
+        ({"id": "a" * 300}, "no sequence id"), ({"start_s": [1]}, "damaged"), ({"id": "twice"}, "otherwise"),
+    ],
+)  # fmt: skip
+def test_an_export_that_was_changed_is_not_taken_in(
+    gallery: Path, tmp_path: Path, meshgait: Run, entry: dict, said: str
+) -> None:
+    out = tmp_path / "out"
+    export(Store(gallery), out)
+    index = json.loads((out / "sequences.json").read_text())
+    for number in range(2 if entry.get("id") == "twice" else 1):
+        index["sequences"][number].update(entry)
+    (out / "sequences.json").write_text(json.dumps(index))
+    other = Store.create(tmp_path / "other").folder
+    refused(meshgait, other, [("import", out)], said)
+
+
+def test_silhouettes_of_an_export_that_were_cut_short(gallery: Path, tmp_path: Path, meshgait: Run) -> None:
+    out = tmp_path / "out"
+    export(Store(gallery), out)
+    for path in (out / "silhouettes").iterdir():
+        path.write_bytes(path.read_bytes()[:200])
+    other = Store.create(tmp_path / "other").folder
+    refused(meshgait, other, [("import", out)], "holds no silhouettes")
+    shutil.rmtree(out / "silhouettes")
+    assert meshgait("gallery", "import", other, out).code == 0
