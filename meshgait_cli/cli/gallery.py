@@ -12,6 +12,7 @@ from . import options
 from .browse import browse
 from .console import err, out, print_json, showing, warn_untrained
 from .galleries import Folder, counted, new_passphrase, opened, passphrase_for
+from .gallery_calibrate import calibrate
 from .gallery_look import list_people, show, stats
 from .gallery_passphrase import passphrase
 from .gallery_people import merge, remove, rename
@@ -155,28 +156,6 @@ def import_folder(
     out().print(f"{counted(len(ids))} imported{again}", markup=False)
 
 
-@app.command("calibrate")
-def calibrate(
-    gallery: Folder,
-    sets: Annotated[
-        str, typer.Option("--sets", help="best, mean or weighted: how several sequences of a person count.")
-    ] = "best",
-    passphrase_file: options.PassphraseFile = None,
-    json: options.Json = False,
-) -> None:
-    """Fit probabilities and thresholds to the gallery's own people (ten with two sequences or more)."""
-    from ..gallery.identify import calibrate as fit
-
-    done = fit(opened(gallery, passphrase_file), sets)
-    if json:
-        print_json(done.to_dict())
-        return
-    pairs = f"{done.genuine} pairs of one person and {done.impostor} of two"
-    out().print(f"calibrated on {pairs}, from {done.people} people", markup=False)
-    for name, value in (done.measured or {}).items():
-        out().print(f"{name}: {value:.1%}", markup=False)
-
-
 @app.command("index")
 def index(
     gallery: Folder, passphrase_file: options.PassphraseFile = None, json: options.Json = False
@@ -193,6 +172,7 @@ def index(
         out().print(f"nothing to do: the search is {store.stats()['search']}")
 
 
+app.command("calibrate")(calibrate)
 app.command("list")(list_people)
 app.command("show")(show)
 app.command("stats")(stats)

@@ -24,16 +24,17 @@ from .normalise import Cohort, s_norm
 from .place import Anywhere, place_at
 from .private import as_json
 from .sequence import GallerySequence
-from .sets import groups_of, set_distances
+from .sets import METHODS, groups_of, set_distances
 
 __all__ = [
     "FILE",
     "MIN_PEOPLE",
+    "Asked",
     "Calibration",
     "Pairs",
+    "asked_of",
     "filler",
     "fit",
-    "pairs_of",
     "shipped",
 ]
 
@@ -51,7 +52,8 @@ class Calibration:
     """model_id: whose embeddings it is for. tail: (share of impostor pairs, score that they exceed), falling
     shares. halves: distance between two halves of one walk that hardly any exceeds; None where not measured.
     people, genuine, impostor: what it was made of. origin: "gallery" or "synthetic". measured: what it
-    reached on people that it was not fitted on, where that was measured."""
+    reached on people that it was not fitted on, where that was measured. Raises ValueError for what no fit
+    gives."""
 
     model_id: str
     slope: float
@@ -64,6 +66,22 @@ class Calibration:
     sets: str = "best"
     halves: float | None = None
     measured: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        shares, scores = zip(*self.tail, strict=True) if self.tail else ((), ())
+        numbers = [
+            self.slope,
+            self.intercept,
+            *shares,
+            *scores,
+            *([] if self.halves is None else [self.halves]),
+        ]
+        if not all(map(math.isfinite, numbers)) or self.slope <= 0 or len(shares) < 2:
+            raise ValueError("a calibration needs a rising curve and two points of the tail")
+        if list(shares) != sorted(set(shares), reverse=True) or not 0 < shares[-1] <= shares[0] < 1:
+            raise ValueError(f"{shares} are no falling shares")
+        if not isinstance(self.people + self.genuine + self.impostor, int) or self.sets not in METHODS:
+            raise ValueError("a calibration says of how many people and pairs, and how sets are compared")
 
     def evidence(self, scores: NDArray[np.floating]) -> Array:
         """Log-likelihood ratios, same person against another, of s-norm scores."""
@@ -109,6 +127,7 @@ class Calibration:
 
     @classmethod
     def from_dict(cls, found: dict[str, Any]) -> Calibration:
+        """Raises ValueError, KeyError or TypeError for what is none."""
         return cls(**{**found, "tail": tuple((float(share), float(score)) for share, score in found["tail"])})
 
     @classmethod
@@ -134,7 +153,32 @@ class Pairs:
     people: int
 
 
-def pairs_of(sequences: Sequence[GallerySequence], cohort: Cohort, sets: str = "best") -> Pairs:
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """P walks against N people. scores: P×N s-norm; where the person is the walk's own, against their other
+    walks. own: P, the place of that person among the N."""
+
+    scores: Array
+    own: NDArray[np.int64]
+
+    @property
+    def mine(self) -> NDArray[np.bool_]:
+        """P×N: whether the person is the walk's own."""
+        return self.own[:, None] == np.arange(self.scores.shape[1])[None]
+
+    @property
+    def pairs(self) -> Pairs:
+        mine = self.mine
+        return Pairs(self.scores[mine], self.scores[~mine], len(np.unique(self.own)))
+
+    def without(self, people: NDArray[np.int64]) -> Asked:
+        """As if they had not been there, but in the cohort."""
+        stay = ~np.isin(np.arange(self.scores.shape[1]), people)
+        rows = stay[self.own]
+        return Asked(self.scores[rows][:, stay], (np.cumsum(stay) - 1)[self.own[rows]])
+
+
+def asked_of(sequences: Sequence[GallerySequence], cohort: Cohort, sets: str = "best") -> Asked:
     """Every sequence of people with several as a probe: against the others of its person, and against every
     other person. Neither of the two counts in the cohort of their pair. Of more than 600 probes a spread is
     used.
@@ -146,28 +190,24 @@ def pairs_of(sequences: Sequence[GallerySequence], cohort: Cohort, sets: str = "
     probes = [
         (number, row) for number, name in enumerate(names) if len(groups[name]) > 1 for row in groups[name]
     ]
-    people = len({number for number, _ in probes})
     if len(probes) > _MOST_PROBES:
         probes = [probes[i] for i in np.linspace(0, len(probes) - 1, _MOST_PROBES).round().astype(int)]
     if not probes:
-        return Pairs(np.empty(0), np.empty(0), 0)
+        return Asked(np.empty((0, len(names))), np.empty(0, np.int64))
     own, rows = (np.array(each) for each in zip(*probes, strict=True))
     candidates = list(groups.values())
     distances, _ = set_distances(values[rows], values, quality, candidates, sets)
     to_cohort, _ = set_distances(values[rows], cohort.values, np.ones(len(cohort)), _alone(cohort))
     of_cohort, _ = set_distances(cohort.values, values, quality, candidates, sets)
     members = cohort.are(names)
-    scores = s_norm(distances, to_cohort, of_cohort.T, members, members[own])
-    genuine = []
+    scores = s_norm(distances, to_cohort, of_cohort.T, members, members[own]).astype(np.float64)
     for place, (number, row) in enumerate(probes):
         others = [candidates[number][candidates[number] != row]]
         distance, _ = set_distances(values[row][None], values, quality, others, sets)
         reach, _ = set_distances(cohort.values, values, quality, others, sets)
         is_self = members[number][None]
-        genuine.append(s_norm(distance, to_cohort[place][None], reach.T, is_self)[0, 0])
-    other = np.ones(scores.shape, bool)
-    other[np.arange(len(own)), own] = False
-    return Pairs(np.array(genuine, np.float64), scores[other].astype(np.float64), people)
+        scores[place, number] = s_norm(distance, to_cohort[place][None], reach.T, is_self)[0, 0]
+    return Asked(scores, own)
 
 
 def _alone(cohort: Cohort) -> list[NDArray[np.int64]]:
@@ -182,10 +222,11 @@ def fit(
     sets: str = "best",
     halves: float | None = None,
     measured: dict[str, Any] | None = None,
+    least: int = MIN_PEOPLE,
 ) -> Calibration:
-    """Raises GalleryError, in words, when there are too few pairs, or genuine ones score no higher than
-    others."""
-    if pairs.people < MIN_PEOPLE:
+    """Raises GalleryError, in words, when it is of fewer than `least` people, or genuine pairs score no
+    higher than others."""
+    if pairs.people < least:
         raise GalleryError(
             f"calibrating needs {MIN_PEOPLE} people with two sequences or more each, here are "
             f"{pairs.people}: enrol more, or do with the shipped calibration"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,10 @@ from ..errors import GalleryError, UsageError
 from ..people.quality import MIN_SILHOUETTES
 from ..records import SilhouetteSequence
 from ..results.directory import Result
-from .calibration import Calibration, filler, fit, pairs_of, shipped
+from ..video.sources import expand
+from .calibration import Calibration, asked_of, filler, fit, shipped
 from .decide import Answer, Probe, decide
+from .heldout import heldout
 from .known import check_question, open_known
 from .normalise import cohort_of
 from .search import Gallery
@@ -88,6 +90,8 @@ def identify(
     check_question(far, sets)
     if normalise not in (None, "camera"):
         raise UsageError(f"unknown normalisation {normalise!r}: use camera")
+    if kind_of(query) == "video":
+        expand([str(query)])  # before the models are loaded: is it there?
     opened = open_known(gallery, extractor, passphrase=passphrase, progress=progress, announce=announce)
     store, people = opened.store, opened.people
     if store is not None and kind_of(query) != "embeddings":
@@ -159,31 +163,23 @@ def _refused(walkers: Sequence[Walker]) -> tuple[Refused, ...]:
 
 
 def calibrate(store: Store, sets: str = "best") -> Calibration:
-    """Fit a gallery's calibration from its own pairs, and keep it there.
+    """Fit a gallery's calibration from its own pairs, measure it on people left out, and keep it there.
 
     Raises GalleryError, in words, when there are too few people with several sequences, or nothing to tell
     them apart by.
     """
-    from ..evaluation.metrics import equal_error_rate, error_curve, tar_at_far
-
     check_method(sets)
     sequences = store.sequences()
     model_id = store.model_id
     if not sequences or model_id is None:
         raise GalleryError(f"the gallery {store.place} is empty: `meshgait gallery enroll` puts people in")
     general = shipped(model_id)
-    pairs = pairs_of(
+    asked = asked_of(
         sequences, cohort_of(sequences, filler(model_id, sequences[0].embedding.values.shape)), sets
     )
     halves = None if general is None else general.halves
-    errors = None if not pairs.people else error_curve(-pairs.genuine, -pairs.impostor)
-    calibration = fit(
-        pairs, model_id, "gallery", sets=sets, halves=halves,
-        measured=None if errors is None else {
-            "eer": round(equal_error_rate(errors), 4),
-            "tar_at_far_0.01": round(tar_at_far(errors, 0.01), 4),
-        },
-    )  # fmt: skip
+    fitted = fit(asked.pairs, model_id, "gallery", sets=sets, halves=halves)
+    calibration = replace(fitted, measured=heldout(asked, model_id))
     calibration.write(store.place)
-    store.audit.note("calibrate", people_with_pairs=pairs.people)
+    store.audit.note("calibrate", people_with_pairs=calibration.people)
     return calibration

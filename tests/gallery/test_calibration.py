@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from meshgait_cli.errors import GalleryError
-from meshgait_cli.gallery.calibration import Calibration, Pairs, filler, fit, pairs_of, shipped
+from meshgait_cli.gallery.calibration import Calibration, Pairs, asked_of, filler, fit, shipped
 from meshgait_cli.gallery.identify import calibrate
 from meshgait_cli.gallery.normalise import cohort_of
 from meshgait_cli.gallery.sequence import GallerySequence
+from meshgait_cli.gallery.shipped_calibration import _rank_ones
 from meshgait_cli.gallery.store import Store
 from meshgait_cli.network.embed import Embedder
 
@@ -80,7 +81,7 @@ def test_no_candidate_no_probability() -> None:
 
 def test_pairs_are_each_persons_own_and_everybody_elses(people: Make) -> None:
     sequences = [*people(12, each=3), *people(5, each=1, seed=8, prefix="single")]
-    pairs = pairs_of(sequences, cohort_of(sequences, NOBODY))
+    pairs = asked_of(sequences, cohort_of(sequences, NOBODY)).pairs
     assert (pairs.people, len(pairs.genuine), len(pairs.impostor)) == (12, 36, 36 * 16)
     assert pairs.genuine.min() > pairs.impostor.max()  # far apart by construction
     assert abs(pairs.impostor.mean()) < 0.3
@@ -109,7 +110,7 @@ def test_a_gallerys_calibration_is_kept_in_it(people: Make, tmp_path: Path) -> N
     made = calibrate(store)
     assert Calibration.read(store.folder) == made
     assert (made.origin, made.people) == ("gallery", 12)
-    assert set(made.measured or {}) == {"eer", "tar_at_far_0.01"}
+    assert {"eer", "tar_at_far_0.01", "ece", "reliability", "thresholds"} <= set(made.measured or {})
     (store.folder / "calibration.json").write_text(json.dumps({"slope": 1}))
     with pytest.raises(GalleryError, match="calibrate"):
         Calibration.read(store.folder)
@@ -123,3 +124,16 @@ def test_the_shipped_network_is_calibrated() -> None:
     assert calibration.origin == "synthetic"
     assert calibration.halves is not None
     assert len(filler(model_id, (16, 128))) >= 30
+
+
+def test_the_ways_to_compare_sets_are_set_against_each_other(people: Make) -> None:
+    easy = _rank_ones(people(12, each=4))
+    assert easy["rank_1"]["best"] == [1.0, 1.0, 1.0]
+    assert easy["rank_1_over_best"] == {"mean": [0.0, 0.0, 0.0], "weighted": [0.0, 0.0, 0.0]}
+    hard = _rank_ones(
+        people(40, each=4, spread=4.0)
+    )  # noise alone: the mean of three is nearer to the person
+    gain, low, high = hard["rank_1_over_best"]["weighted"]
+    assert low <= gain <= high
+    assert gain == pytest.approx(hard["rank_1"]["weighted"][0] - hard["rank_1"]["best"][0], abs=1e-3)
+    assert gain > 0

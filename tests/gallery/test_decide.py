@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from meshgait_cli.errors import GalleryError
-from meshgait_cli.gallery.calibration import Calibration, fit, pairs_of
+from meshgait_cli.gallery.calibration import Calibration, asked_of, fit
 from meshgait_cli.gallery.decide import ACCEPTED, UNCLEAR, UNKNOWN, Probe, decide
 from meshgait_cli.gallery.normalise import cohort_of
 from meshgait_cli.gallery.search import Gallery
@@ -29,7 +29,9 @@ def calibration() -> Calibration:
             sequences.append(
                 GallerySequence(f"c{number}", str(take), GaitEmbedding(values, "net@1", True, 60))
             )
-    return replace(fit(pairs_of(sequences, cohort_of(sequences, NOBODY)), "net@1", "gallery"), halves=3.0)
+    return replace(
+        fit(asked_of(sequences, cohort_of(sequences, NOBODY)).pairs, "net@1", "gallery"), halves=3.0
+    )
 
 
 @pytest.fixture
