@@ -193,3 +193,7 @@ def test_a_telephone_needs_no_sideways_scrolling(browser, page_file):
     page = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
     page.goto(page_file.as_uri())
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    for cell in (".answer .scroll tbody th", ".measured .meaning"):  # words, not a letter a line
+        box = page.locator(cell).first.bounding_box()
+        assert box["width"] > 90
+        assert box["height"] < 100
