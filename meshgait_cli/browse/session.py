@@ -45,8 +45,8 @@ def serve(
         raise UsageError(f"a port lies between 0 and 65535, not at {port}")
     if not 0 < far < 1:
         raise UsageError(f"a false-accept rate lies between 0 and 1, not at {far:g}")
-    if most_mb <= 0:
-        raise UsageError(f"--max-mb must be more than 0, not {most_mb:g}")
+    if not 0 < most_mb < float("inf"):
+        raise UsageError(f"--max-mb must be a number of more than 0, not {most_mb:g}")
     Store(gallery, passphrase)
     try:
         import uvicorn

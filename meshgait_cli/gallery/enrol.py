@@ -11,7 +11,7 @@ from ..errors import GalleryError, MeshgaitError, NoWalkerError, SourceNotFound,
 from ..results.directory import is_result
 from .folder import digest_of, sources_in
 from .private import lies_in_memory, swept, workplace
-from .sequence import GallerySequence, checked_name
+from .sequence import GallerySequence, checked_label, checked_name
 from .store import Store
 from .walkers import Walker, kind_of, walkers_in
 
@@ -63,10 +63,11 @@ def enrol(
     What was enrolled before is left out. Videos are extracted inside the gallery and nothing but silhouettes
     and embeddings is kept of them. announce(name, number, count) is called before each source.
 
-    Raises UsageError when nobody says whose walk a source is, SourceNotFound, GalleryError when the
-    embeddings are of another model than the gallery's; and, when nothing at all could be enrolled, what was
-    wrong.
+    Raises UsageError when nobody says whose walk a source is, or for a label that is none, SourceNotFound,
+    GalleryError when the embeddings are of another model than the gallery's; and, when nothing at all could
+    be enrolled, what was wrong.
     """
+    camera, view = checked_label(camera, "camera"), checked_label(view, "view")
     todo = [found for source in sources for found in _listed(str(source), identity)]
     if not todo:
         raise NoWalkerError(f"nothing to enrol in {', '.join(map(str, sources))}")

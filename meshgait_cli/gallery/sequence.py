@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ..errors import UsageError
 from ..records import GaitEmbedding, SilhouetteSequence
 
-__all__ = ["NAME_LIMIT", "GallerySequence", "checked_name", "exchanged", "meant"]
+__all__ = ["NAME_LIMIT", "GallerySequence", "checked_label", "checked_name", "exchanged", "meant"]
 
 NAME_LIMIT = 200  # characters
 _GUESSED = 5000  # people among whom a mistyped name is looked for
@@ -51,6 +51,14 @@ def checked_name(identity: str) -> str:
     if not name.isprintable():
         raise UsageError(f"{name!r} holds control characters: choose another name")
     return name
+
+
+def checked_label(text: str, what: str) -> str:
+    """A camera or view without surrounding blanks; it may be empty. Raises UsageError as for a name."""
+    label = text.strip()
+    if len(label) > NAME_LIMIT or not label.isprintable():
+        raise UsageError(f"a {what} is named by at most {NAME_LIMIT} characters, none of them a control one")
+    return label
 
 
 def exchanged(text: str, identity: str, new: str) -> str:

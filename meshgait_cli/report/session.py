@@ -35,6 +35,11 @@ def page_for(report: Path, name: str = "", several: bool = False) -> Path:
         raise UsageError(f"--report {report} is one file, but there are several videos: name a folder")
     if not several and (not named or report.is_dir()):
         raise UsageError(f"--report takes the name of an .html file, not {report}")
+    above = next(
+        folder for folder in (report if several else report.parent, *report.parents) if folder.exists()
+    )
+    if not above.is_dir():
+        raise UsageError(f"--report {report} cannot be written: {above} is no folder")
     return report / f"{name}.html" if several else report
 
 

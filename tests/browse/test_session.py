@@ -32,7 +32,15 @@ def test_without_the_extra_it_says_how_to_get_it(
 
 
 @pytest.mark.parametrize(
-    "options", [("--port", "70000"), ("--port", "-1"), ("--far", "0"), ("--far", "1"), ("--max-mb", "0")]
+    "options",
+    [
+        ("--port", "70000"),
+        ("--port", "-1"),
+        ("--far", "0"),
+        ("--far", "1"),
+        ("--max-mb", "0"),
+        ("--max-mb", "nan"),
+    ],
 )
 def test_what_cannot_be_is_refused(gallery: Path, meshgait: Run, options: tuple[str, str]) -> None:
     refused = meshgait("gallery", "browse", gallery, "--no-open", *options)

@@ -147,3 +147,15 @@ def test_silhouettes_of_an_export_that_were_cut_short(gallery: Path, tmp_path: P
     refused(meshgait, other, [("import", out)], "holds no silhouettes")
     shutil.rmtree(out / "silhouettes")
     assert meshgait("gallery", "import", other, out).code == 0
+
+
+def test_labels_do_not_speak_to_the_terminal(gallery: Path, people: Make, meshgait: Run) -> None:
+    from dataclasses import replace
+
+    Store(gallery).add(
+        [replace(people(1, prefix="x")[0], name="a\x1b[31m.mp4", camera="\x07door", source="s")]
+    )
+    shown = meshgait("gallery", "show", gallery, "x0").out
+    assert "door" in shown
+    assert "\x1b" not in shown
+    assert "\x07" not in shown

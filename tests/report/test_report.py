@@ -205,7 +205,12 @@ def test_it_is_written_whole_for_its_owner_alone(tmp_path, make_result, walks, m
 def test_where_pages_go(tmp_path):
     assert page_for(tmp_path / "a.html") == tmp_path / "a.html"
     assert page_for(tmp_path, "walk", several=True) == tmp_path / "walk.html"
-    for report, several in ((tmp_path, False), (tmp_path / "a.html", True), (tmp_path / "a.pdf", False)):
+    (tmp_path / "file").touch()
+    below = tmp_path / "file" / "new"
+    for report, several in (
+        (tmp_path, False), (tmp_path / "a.html", True), (tmp_path / "a.pdf", False),
+        (below / "a.html", False), (below, True), (tmp_path / "file", True),
+    ):  # fmt: skip
         with pytest.raises(UsageError, match="--report"):
             page_for(report, "walk", several)
 
