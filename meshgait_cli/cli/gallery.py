@@ -19,7 +19,9 @@ from .gallery_people import merge, remove, rename
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Known people: enrol them, look, rename, merge, remove.", no_args_is_help=True)
+app = typer.Typer(
+    help="Known people: enrol them, look, rename, merge, remove.", no_args_is_help=True, add_completion=False
+)
 
 
 @app.command("create")

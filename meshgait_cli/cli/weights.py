@@ -11,7 +11,9 @@ from .console import err, out, print_json
 
 __all__ = ["app"]
 
-app = typer.Typer(help="The third-party model files: list, pull, verify, path.", no_args_is_help=True)
+app = typer.Typer(
+    help="The third-party model files: list, pull, verify, path.", no_args_is_help=True, add_completion=False
+)
 
 Names = Annotated[list[str] | None, typer.Argument(help="Registered names; none: what the defaults need.")]
 DEFAULTS = ("yolo11n-pose.pt", "mobile_sam.pt")
