@@ -85,7 +85,7 @@ class ExtractSettings:
             size = getattr(self, name)
             if size is not None and (not 128 <= size <= 2048 or size % 32):
                 raise UsageError(f"{name} must be a multiple of 32 from 128 to 2048")
-        if self.min_track_s < 0 or (self.max_s is not None and self.max_s <= 0):
+        if not self.min_track_s >= 0 or (self.max_s is not None and not self.max_s > 0):  # nan is neither
             raise UsageError("times must be positive")
 
 
@@ -226,7 +226,7 @@ class Extractor:
             frames, last = self._stream(source, reader, spool, run, progress)
         info = reader.info
         if not frames:
-            raise VideoError(f"{source.address}: no picture could be decoded")
+            raise VideoError(f"{source.shown}: no picture could be decoded")
         if reader.damage.is_damaged:
             run.notes.append(reader.damage.summary())
         started = perf_counter()
@@ -242,7 +242,7 @@ class Extractor:
             fingerprint=fingerprint,
             video=VideoEntry(
                 name=source.name,
-                address=str(source.path.resolve()) if source.path else source.address,
+                address=str(source.path.resolve()) if source.path else source.shown,
                 sha256=digest,
                 bytes=source.path.stat().st_size if source.path else None,
                 width=info.width,

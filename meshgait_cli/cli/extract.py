@@ -129,7 +129,7 @@ def extract(
                 raise done
             failures.append(done)
             err().print(f"[red]error:[/] {done}", markup=True)
-            reports.append({"video": source.address, "error": str(done)})
+            reports.append({"video": source.shown, "error": str(done)})
             continue
         page = page_of[source.name]
         if page is not None:  # whether it can be written was asked before anything else
@@ -138,7 +138,7 @@ def extract(
         results.append(done.result)
         reports.append(
             {
-                "video": source.address,
+                "video": source.shown,
                 "folder": str(done.result.folder),
                 "skipped": done.skipped,
                 **({} if page is None else {"report": page.as_posix()}),

@@ -45,7 +45,7 @@ def extract_all(
 
     for source in sources:
         if source.path is None:
-            raise UsageError(f"{source.address} is live: --engine ray takes files")
+            raise UsageError(f"{source.shown} is live: --engine ray takes files")
     jobs = [replace(source, path=source.path and source.path.resolve()) for source in sources]
     folder = Path(out).resolve()
     with connected(address) as ray:

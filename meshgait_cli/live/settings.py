@@ -30,7 +30,7 @@ class WatchSettings:
         check_question(self.far, self.sets)
         for name in ("seconds", "patience"):
             value = getattr(self, name)
-            if value is not None and value <= 0:
+            if value is not None and not value > 0:  # nor is nan
                 raise UsageError(f"--{name} must be more than 0, not {value:g}")
         if not 5 <= self.keep_s <= 120:
             raise UsageError("keep_s lies between 5 and 120 seconds")

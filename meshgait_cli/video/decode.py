@@ -81,7 +81,7 @@ class VideoReader:
 
     def __init__(self, source: VideoSource) -> None:
         self.source, self.every = source, 1
-        self._name = source.path.name if source.path else source.address.rsplit("@", 1)[-1]
+        self._name = source.path.name if source.path else source.shown
         self._container = self._open()
         try:
             self._stream = self._container.streams.video[0]

@@ -29,6 +29,15 @@ class VideoSource:
     path: Path | None
     name: str
 
+    @property
+    def shown(self) -> str:
+        """The address to print and to keep: a stream's without name, password and query, where cameras have
+        their passwords as well."""
+        if self.path is not None or not _STREAM.match(self.address):
+            return self.address
+        scheme, rest = self.address.split("://", 1)
+        return f"{scheme}://{_public(rest)}"
+
 
 def expand(arguments: Sequence[str]) -> list[VideoSource]:
     """Every video that the arguments name, each once, with names that differ.
@@ -100,8 +109,12 @@ def _safe(name: str) -> str:
 
 def _stream_name(address: str) -> str:
     """Without credentials: user:password@ must not become a folder's name."""
-    rest = address.split("://", 1)[1].split("?")[0]
-    return _safe(rest.rsplit("@", 1)[-1].replace("/", "-"))
+    return _safe(_public(address.split("://", 1)[1]).replace("/", "-"))
+
+
+def _public(rest: str) -> str:
+    """What stands behind `scheme://`, without user:password@ (which may hold an @, / or ?) and ?query."""
+    return rest.rsplit("@", 1)[-1].split("?")[0].split("#")[0]
 
 
 def _natural(path: Path) -> list[tuple[int, int, str]]:

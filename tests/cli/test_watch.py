@@ -32,14 +32,16 @@ def test_no_such_file(meshgait: Run) -> None:
     assert meshgait("watch", "nowhere.mp4", "--gallery", "people").code == 2
 
 
-def test_a_stream_that_refuses(meshgait: Run, tmp_path: Path) -> None:
+@pytest.mark.parametrize("asked", ["http://anna:secret@{}/x", "rtsp://{}/x?user=anna&password=secret"])
+def test_a_stream_that_refuses(meshgait: Run, tmp_path: Path, asked: str) -> None:
     (tmp_path / "people").mkdir()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    ran = meshgait("watch", f"http://anna:secret@127.0.0.1:{port}/x", "-g", "people", "--log", "log.jsonl")
+    place = f"127.0.0.1:{port}"
+    ran = meshgait("watch", asked.format(place), "-g", "people", "--log", "log.jsonl")
     assert ran.code == 1
-    assert "cannot be reached" in ran.error
+    assert f"{place}/x cannot be reached" in ran.error
     assert "secret" not in ran.err + ran.out + (tmp_path / "log.jsonl").read_text()
 
 
@@ -79,7 +81,16 @@ def test_one_source_at_a_time(meshgait: Run, tmp_path: Path, clip: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--seconds", "-1"], ["--far", "2"], ["--patience", "0"], ["--sets", "odd"]]
+    "arguments",
+    [
+        ["--seconds", "-1"],
+        ["--seconds", "nan"],
+        ["--far", "2"],
+        ["--patience", "0"],
+        ["--patience", "nan"],
+        ["--sets", "odd"],
+        ["--effort", "heroic"],
+    ],
 )
 def test_impossible_wishes(meshgait: Run, clip: Path, arguments: list[str]) -> None:
     assert meshgait("watch", clip, "--gallery", "people", *arguments).code == 2

@@ -64,3 +64,24 @@ def test_a_streams_name_keeps_no_password() -> None:
     assert source.kind == "stream"
     assert "secret" not in source.name
     assert "key" not in source.name
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("rtsp://anna:se@cr/et?@camera.local:554/door", "rtsp://camera.local:554/door"),
+        ("http://camera.local/live?user=anna&pwd=secret#x", "http://camera.local/live"),
+        ("HTTP://camera.local", "HTTP://camera.local"),
+    ],
+)
+def test_what_is_shown_of_a_stream_holds_no_password(address: str, shown: str) -> None:
+    (source,) = expand([address])
+    assert source.address == address
+    assert source.shown == shown
+
+
+def test_a_files_address_is_shown_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "a@b?c#d.mp4"
+    path.touch()
+    (source,) = expand([str(path)])
+    assert source.shown == str(path)
