@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,22 +51,28 @@ def export(
     wherever a network's checkpoint can, by any backend.
 
     Two walks, or crops, of other sizes than the file was made with are put through it and through torch.
-    Raises UsageError for another part, a bad name, or missing packages, MeshgaitError when the two disagree.
+    Raises UsageError for another part, a bad name, a place that cannot be written, or missing packages,
+    MeshgaitError when the two disagree.
     """
-    from .atomic import aside
-    from .backends.onnx_file import OPSET, to_onnx
     from .backends.spec import EXPORTER, missing_packages
+    from .pipeline import ExtractSettings
 
     if part not in PARTS:
         raise UsageError(f"unknown part {part!r}: use {' or '.join(PARTS)}")
     if path.suffix.lower() != ".onnx":
         raise UsageError(f"an exported network is an .onnx file, not {path}")
+    if part == "segmenter":
+        ExtractSettings(segmenter=segmenter, crop_px=crop_px)  # refuses what `extract` would
     missing = missing_packages("onnxruntime")
     if missing:
         raise UsageError(
             f"exporting needs {', '.join(missing)}: python -m pip install 'meshgait[onnx]', "
             f"or {' '.join(('onnxruntime', *EXPORTER))}"
         )
+    _writable(path)
+    from .atomic import aside
+    from .backends.onnx_file import OPSET, to_onnx  # only now torch, which takes seconds
+
     if part == "network":
         name, content, graph, trials = _network(model)
     else:
@@ -79,6 +86,15 @@ def export(
         temporary.write_bytes(content)
     inputs = dict(zip(graph.inputs, graph.shapes(), strict=True))
     return Exported(path, name, OPSET, inputs, graph.outputs, errors, "onnxruntime")
+
+
+def _writable(path: Path) -> None:
+    """Say at once, and not after a minute's work, that there can be no such file. Raises UsageError."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder: name a file in it")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"{path} cannot be written: {folder} takes no files from you")
 
 
 def _network(model: str | Path | None) -> tuple[str, bytes, Graph, dict[str, Tensor]]:

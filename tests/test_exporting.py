@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from meshgait_cli.errors import UsageError
+from meshgait_cli.errors import MeshgaitError, UsageError
 from meshgait_cli.exporting import export
 from meshgait_cli.shipped import folder
 
@@ -40,16 +41,54 @@ def test_the_network_as_a_file_says_what_embed_says(meshgait, tmp_path):
         (("everything", "--out", "x.onnx"), "network or segmenter"),
         (("network", "--out", "x.pt"), ".onnx"),
         (("network", "--out", "x.onnx", "--model", "nothing"), "there is no network"),
+        (("segmenter", "--out", "x.onnx", "--crop-px", "33"), "crop_px must be"),
+        (("segmenter", "--out", "x.onnx", "--sam", "huge"), "huge"),
+        (("segmenter", "--out", "x.onnx", "--sam-checkpoint", "none.pt"), "none.pt"),
     ],
 )
 def test_impossible_wishes_are_refused(meshgait, tmp_path, monkeypatch, arguments, said):
-    if "--model" in arguments:
+    if len(arguments) > 3:
         pytest.importorskip("onnxruntime")
     monkeypatch.chdir(tmp_path)
     ran = meshgait("export", *arguments)
     assert ran.code == 2
     assert said in ran.error
     assert not list(tmp_path.iterdir())
+
+
+def test_a_place_that_takes_no_file_is_named_before_the_work(meshgait, tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setattr("meshgait_cli.exporting._network", lambda model: pytest.fail("it went to work"))
+    (tmp_path / "note").write_text("mine")
+    (tmp_path / "folder.onnx").mkdir()
+    for place, said in ((tmp_path / "note" / "x.onnx", "note"), (tmp_path / "folder.onnx", "is a folder")):
+        ran = meshgait("export", "network", "--out", place)
+        assert ran.code == 2
+        assert said in ran.error
+    assert (tmp_path / "note").read_text() == "mine"
+
+
+def test_cut_off_while_writing_it_leaves_the_old_file_and_nothing_else(monkeypatch, tmp_path):
+    pytest.importorskip("onnxruntime")
+
+    def stop(source, target):
+        raise KeyboardInterrupt
+
+    graph = SimpleNamespace(inputs=("x",), outputs=("y",), shapes=lambda: [[1]])
+    monkeypatch.setattr("meshgait_cli.exporting._network", lambda model: ("net", b"new", graph, {"it": None}))
+    monkeypatch.setattr("meshgait_cli.exporting._error", lambda *_: 0.0)
+    path = tmp_path / "x.onnx"
+    path.write_bytes(b"old")
+    with monkeypatch.context() as cut, pytest.raises(KeyboardInterrupt):
+        cut.setattr("os.replace", stop)
+        export("network", path)
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"old"]
+    assert export("network", path).to_dict()["path"] == str(path)
+    assert path.read_bytes() == b"new"
+    monkeypatch.setattr("meshgait_cli.exporting._error", lambda *_: float("nan"))
+    with pytest.raises(MeshgaitError, match="nothing was written"):
+        export("network", path)
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"new"]
 
 
 def test_what_is_missing_is_named(monkeypatch, tmp_path):
