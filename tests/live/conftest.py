@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import socketserver
 import struct
+import subprocess
+import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -52,6 +55,24 @@ class FakeReader:
             yield Frame(np.zeros((6, 8, 3), np.uint8), index, time)
 
 
+@pytest.fixture(scope="session")
+def long_video() -> Callable[[Path, Path, int], Path]:
+    """long_video(video, to, times): the same, so many times in one file."""
+
+    def write(video: Path, to: Path, times: int) -> Path:
+        import av
+
+        with av.open(str(to), "w") as out:
+            stream = None
+            for packet, source in over_and_over(video, range(times)):
+                stream = out.add_stream_from_template(source) if stream is None else stream
+                packet.stream = stream
+                out.mux(packet)
+        return to
+
+    return write
+
+
 @pytest.fixture
 def stream() -> VideoSource:
     return VideoSource("http://127.0.0.1/x", "stream", None, "x")
@@ -62,6 +83,7 @@ def fake_reader() -> type[FakeReader]:
     return FakeReader
 
 
+_CAMERA = Path(__file__).with_name("rtsp_camera.py")
 _SDP = ("v=0", "o=- 0 0 IN IP4 127.0.0.1", "s=camera", "t=0 0", "m=video 0 RTP/AVP 33", "a=control:0")
 
 
@@ -139,7 +161,7 @@ class StreamServer:
         import av
 
         self.served += 1
-        began, offset = monotonic(), 0
+        began = monotonic()
         with (
             suppress(OSError, av.error.FFmpegError),
             av.open(
@@ -147,25 +169,34 @@ class StreamServer:
             ) as out,
         ):
             stream = None
-            for _ in count():
-                with av.open(str(self._video)) as clip:
-                    source = clip.streams.video[0]
-                    if stream is None:
-                        stream = out.add_stream_from_template(source)
-                    first: int | None = None  # below zero where frames are stored out of order
-                    last = 0
-                    for packet in clip.demux(source):
-                        if packet.dts is None:
-                            continue
-                        first = packet.dts if first is None else first
-                        last = max(last, packet.dts + packet.duration)
-                        due = (packet.dts + offset) * float(source.time_base) / self._speed
-                        sleep(max(0.0, began + due - monotonic()))
-                        packet.pts += offset
-                        packet.dts += offset
-                        packet.stream = stream
-                        out.mux(packet)
-                    offset += last - (first or 0)
+            for packet, source in over_and_over(self._video, count()):
+                if stream is None:
+                    stream = out.add_stream_from_template(source)
+                due = packet.dts * float(source.time_base) / self._speed
+                sleep(max(0.0, began + due - monotonic()))
+                packet.stream = stream
+                out.mux(packet)
+
+
+def over_and_over(video: Path, times: Iterable[object]) -> Iterator[tuple[Any, Any]]:
+    """Its packets, each with its stream, as often as `times` has items; their times run on."""
+    import av
+
+    offset = 0
+    for _ in times:
+        with av.open(str(video)) as clip:
+            source = clip.streams.video[0]
+            first: int | None = None  # below zero where frames are stored out of order
+            last = 0
+            for packet in clip.demux(source):
+                if packet.dts is None:
+                    continue
+                first = packet.dts if first is None else first
+                last = max(last, packet.dts + packet.duration)
+                packet.pts += offset
+                packet.dts += offset
+                yield packet, source
+            offset += last - (first or 0)
 
 
 def _rtp(write: Callable[[bytes], Any]) -> Callable[[bytes], int]:
@@ -182,6 +213,68 @@ def _rtp(write: Callable[[bytes], Any]) -> Callable[[bytes], int]:
         return len(data)
 
     return send
+
+
+class RtspCamera:
+    """GStreamer's RTSP server, a process of its own. python: one that has it. name, password: of a viewer."""
+
+    def __init__(self, python: str, video: Path, name: str = "", password: str = "") -> None:
+        self._command = [python, str(_CAMERA), str(video)]
+        self._viewer = [name, password] if name else []
+        self._process: subprocess.Popen[str] | None = None
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+
+    @property
+    def place(self) -> str:
+        return f"127.0.0.1:{self.port}/camera"
+
+    @property
+    def address(self) -> str:
+        return f"rtsp://{':'.join(self._viewer)}{'@' * bool(self._viewer)}{self.place}"
+
+    def start(self) -> None:
+        """Listen; at the port it had before."""
+        command = [*self._command, str(self.port), *self._viewer]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "ready\n"
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+
+@pytest.fixture(scope="session")
+def _gstreamer() -> str:
+    """A python that can run GStreamer's RTSP server."""
+    for python in dict.fromkeys((sys.executable, "/usr/bin/python3", shutil.which("python3") or "python3")):
+        with suppress(OSError):
+            command = [python, str(_CAMERA), "none.mp4", "0"]
+            if subprocess.run(command, capture_output=True, check=False, timeout=60).returncode == 0:
+                return python
+    pytest.skip(
+        "GStreamer's RTSP server is not here: "
+        "apt-get install python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good"
+    )
+
+
+@pytest.fixture
+def rtsp_camera(_gstreamer: str) -> Iterator[Callable[..., RtspCamera]]:
+    """rtsp_camera(video, name, password): started. Skips where GStreamer's server is missing."""
+    made: list[RtspCamera] = []
+
+    def make(video: Path, name: str = "", password: str = "") -> RtspCamera:
+        made.append(RtspCamera(_gstreamer, video, name, password))
+        made[-1].start()
+        return made[-1]
+
+    yield make
+    for camera in made:
+        camera.kill()
 
 
 @pytest.fixture

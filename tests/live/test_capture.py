@@ -17,6 +17,7 @@ from meshgait_cli.live.latest import Latest
 from meshgait_cli.video.sources import VideoSource, expand
 
 Reader = type[Any]
+MOVING = [np.full((64, 96, 3), i * 5, np.uint8) for i in range(50)]
 
 
 def run(capture: Capture, slowly: float = 0.0, limit: int = 10_000) -> list[Shot]:
@@ -201,8 +202,32 @@ def test_an_unforeseen_error_is_not_swallowed(stream: VideoSource) -> None:
 def test_a_real_stream_that_is_killed_and_comes_back(
     make_video: Callable[..., Path], stream_server: Callable[..., Any], scheme: str
 ) -> None:
-    moving = [np.full((64, 96, 3), i * 5, np.uint8) for i in range(50)]
-    server = stream_server(make_video(moving), scheme=scheme)
+    server = stream_server(make_video(MOVING), scheme=scheme)
+    killed_and_started_again(server)
+    assert server.served >= 2
+
+
+@pytest.mark.slow
+def test_a_real_rtsp_server_that_is_killed_and_comes_back(
+    make_video: Callable[..., Path], rtsp_camera: Callable[..., Any]
+) -> None:
+    killed_and_started_again(rtsp_camera(make_video(MOVING * 20), "anna", "secret"))
+
+
+@pytest.mark.slow
+def test_a_real_rtsp_server_that_asks_for_another_password(
+    make_video: Callable[..., Path], rtsp_camera: Callable[..., Any]
+) -> None:
+    camera = rtsp_camera(make_video(MOVING), "anna", "secret")
+    capture = Capture(expand([f"rtsp://anna:guessed@{camera.place}"])[0])
+    run(capture)
+    assert isinstance(capture.failure, VideoError)
+    assert "401" in str(capture.failure)
+    assert "guessed" not in str(capture.failure)
+
+
+def killed_and_started_again(server: Any) -> None:
+    """A capture of its stream: says that it was lost, tries ever less often, and goes on."""
     capture = Capture(expand([server.address])[0], backoff=Backoff(first=0.1, limit=0.4))
     capture.start()
     capture.begin()
@@ -221,7 +246,6 @@ def test_a_real_stream_that_is_killed_and_comes_back(
     assert capture.latest.take(5) is not None
     capture.stop()
     assert restarted
-    assert server.served >= 2
     lost = [each.retry_s for each in heard if isinstance(each, Lost)]
     assert lost[:2] == [0.1, 0.2]
     assert capture.failure is None

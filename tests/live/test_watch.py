@@ -174,6 +174,38 @@ def test_a_stream_that_is_killed_and_comes_back(
     assert answer["walkers"][0]["identity"] is None
 
 
+def test_a_real_rtsp_server_that_is_killed_and_comes_back(
+    watching: Callable[..., Watching],
+    rtsp_camera: Callable[..., Any],
+    long_video: Callable[..., Path],
+    clip: Path,
+    tmp_path: Path,
+) -> None:
+    camera = rtsp_camera(long_video(clip, tmp_path / "hour.mp4", 100), "anna", "secret")
+    log, strangers = tmp_path / "events.jsonl", folder("examples") / "walkers"
+    watch = watching(camera.address, "--gallery", strangers, "--log", log, "--detector-px", 640)
+    connected = watch.wait_for("connected", 400)
+    assert watch.events[connected]["codec"] == "h264"
+    appeared = watch.wait_for("appeared", 120, after=connected)
+
+    camera.kill()
+    lost = watch.wait_for("lost", 60, after=appeared)
+    again = watch.wait_for("lost", 60, after=lost + 1)
+    assert watch.events[again]["retry_s"] > watch.events[lost]["retry_s"]
+    camera.start()
+    back = watch.wait_for("reconnected", 90, after=again)
+    assert watch.events[back]["codec"] == "h264"
+    watch.wait_for("appeared", 120, after=back)
+
+    assert watch.end(signal.SIGINT) == 0, watch.said
+    assert watch.events[-1]["event"] == "stopped"
+    assert watch.events[-1]["reconnects"] == 1
+    assert {each.get("identity") for each in watch.events} == {None}  # she is in no gallery here
+    assert [json.loads(line) for line in log.read_text().splitlines()] == watch.events
+    assert "secret" not in log.read_text() + watch.said
+    assert "Traceback" not in watch.said
+
+
 def test_a_file_is_played_once_in_real_time_and_sigterm_ends_it_in_good_order(
     watching: Callable[..., Watching], clip: Path, people: Path, tmp_path: Path
 ) -> None:
