@@ -49,10 +49,14 @@ def main() -> None:
     people = sum(track.frames for track in result.tracks) + sum(t.frames for t in result.manifest.dropped)
     median = {stage: statistics.median(run[stage] for run in runs) for stage in STAGES}
     print(f"{video.name}: {frames} frames, {people} person-frames, {arguments.repeat} runs, medians")
-    print(f"{'stage':<12}{'seconds':>9}{'ms/frame':>10}{'ms/person-frame':>17}")
+    whole = sum(median.values())
+    print(f"{'stage':<12}{'seconds':>9}{'share':>7}{'ms/frame':>10}{'ms/person-frame':>17}")
     for stage, seconds in median.items():
-        print(f"{stage:<12}{seconds:>9.2f}{seconds / frames * 1e3:>10.1f}{seconds / people * 1e3:>17.1f}")
-    print(f"{'all':<12}{sum(median.values()):>9.2f}")
+        share = f"{seconds / whole:>7.1%}"
+        print(
+            f"{stage:<12}{seconds:>9.2f}{share}{seconds / frames * 1e3:>10.1f}{seconds / people * 1e3:>17.1f}"
+        )
+    print(f"{'all':<12}{whole:>9.2f}")
     report = {
         "video": video.name,
         "frames": frames,
