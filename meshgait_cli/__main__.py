@@ -14,10 +14,12 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Exits with 0, 1 (failure), 2 (usage) or 130 (interrupted); MESHGAIT_DEBUG=1 shows tracebacks."""
-    from .cli.app import app
-
     try:
+        from .cli.app import app
+
         app(args=arguments, prog_name="meshgait")
+    except KeyboardInterrupt:  # before Typer was there to take it
+        raise SystemExit(130) from None
     except MeshgaitError as error:
         _fail(error, str(error), error.exit_code)
     except OSError as error:

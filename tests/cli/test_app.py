@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 from typer.main import get_command
@@ -38,6 +39,18 @@ def test_a_slip_of_the_pen_is_understood(meshgait: Run) -> None:
     ran = meshgait("galery", "list")
     assert ran.code == 2
     assert "Did you mean 'gallery'?" in ran.err
+
+
+def test_ctrl_c_before_the_command_has_begun_is_no_traceback(
+    meshgait: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "meshgait_cli.cli.app", SimpleNamespace(app=interrupted))
+    ran = meshgait("export", "network")
+    assert ran.code == 130
+    assert ran.err == ""
 
 
 @pytest.mark.parametrize("argument", ["--help", "--version"])
