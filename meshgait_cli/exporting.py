@@ -133,7 +133,30 @@ def _segmenter(variant: str, checkpoint: Path | None, size: int) -> tuple[str, G
         torch.rand(3, 3, 9, 9, generator=drawn) * 255, (size, size), mode="bicubic"
     ).clamp(0, 255)
     trials = {"random numbers": torch.rand(1, 3, size, size, generator=drawn) * 255, "soft patches": smooth}
+    people = _people(size)
+    if people is not None:
+        trials["people"] = people
     return segmenter.model_id, segmenter.graph, trials
+
+
+def _people(size: int) -> Tensor | None:
+    """Two crops, 2×3×size×size RGB 0-255, of the street in ultralytics; None if it is not there."""
+    import cv2
+    import numpy as np
+    import torch
+
+    from .thirdparty import quiet_ultralytics
+
+    quiet_ultralytics()
+    from ultralytics.utils import ASSETS
+
+    street = cv2.imread(str(ASSETS / "bus.jpg"))
+    if street is None:
+        return None
+    # Squares of 675 pixels, of its left and its right, with people in each.
+    squares = [street[300:975, :675], street[300:975, -675:]]
+    crops = [cv2.resize(each[:, :, ::-1], (size, size), interpolation=cv2.INTER_AREA) for each in squares]
+    return torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2).float()
 
 
 def _error(graph: Graph, content: bytes, given: Tensor) -> float:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+from importlib.util import find_spec
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from meshgait_cli.errors import MeshgaitError, UsageError
 from meshgait_cli.exporting import export
@@ -33,6 +35,37 @@ def test_the_network_as_a_file_says_what_embed_says(meshgait, tmp_path):
             found.append(session.run(None, {"silhouettes": seen})[0][0])
     (expected,) = embedder.embed([walker])
     np.testing.assert_allclose(np.mean(found, axis=0), expected.values, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_the_segmenters_encoder_as_a_file_says_what_torch_says(meshgait, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    from meshgait_cli.people.segment import PersonSegmenter
+
+    path = tmp_path / "sam.onnx"
+    ran = meshgait("export", "segmenter", "--out", path, "--crop-px", "128", "--json")
+    assert ran.code == 0, ran.err
+    said = json.loads(ran.out)
+    assert said["inputs"] == {"crops": ["people", 3, 128, 128]}
+    assert {"random numbers", "people"} <= set(said["errors"])
+    assert max(said["errors"].values()) < 1e-3
+    encoder = PersonSegmenter(crop_size=128, backend="torch:f32").graph.build()
+    crops = torch.rand(3, 3, 128, 128, generator=torch.Generator().manual_seed(1)) * 255
+    with torch.inference_mode():
+        expected = encoder(crops).numpy()
+    runs = [
+        lambda x: onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]).run(
+            None, {"crops": x}
+        )[0]
+    ]
+    if find_spec("openvino") is not None:
+        import openvino
+
+        exact = {"INFERENCE_PRECISION_HINT": "f32"}
+        runs.append(lambda x: openvino.Core().compile_model(str(path), "CPU", exact)(x)[0])
+    for run in runs:
+        found = run(crops.numpy())
+        assert np.linalg.norm(found - expected) < 1e-3 * np.linalg.norm(expected)
 
 
 @pytest.mark.parametrize(
