@@ -134,8 +134,8 @@ RECIPES["meshgait-s-energy"] = replace(
 RECIPES["meshgait-s-silhouette"] = replace(
     _S, branch="silhouette", energy_until=0.0, joints=0.0, markers=0.0, minutes=95.0
 )
-# Bodies: a quarter of the points teaches as much a frame, in little more than half the time; at three times the
-# rate the loss rose instead.
+# Bodies: a quarter of the points teaches as much a frame, in little more than half the time; at three times
+# the rate the loss rose instead.
 RECIPES["meshgait-s-bodies"] = replace(
     _S,
     branch="heatmap",
