@@ -56,21 +56,22 @@ def normalise(mask: NDArray[np.bool_] | NDArray[np.uint8]) -> NormalisedSilhouet
     Raises SilhouetteError when the mask is not a two-dimensional bool or uint8 array.
     """
     grey = _as_grey(mask)
-    rows = np.flatnonzero(grey.any(axis=1))
-    if int(grey.sum(dtype=np.int64)) <= MIN_MASS:
+    if not grey.size or cv2.sumElems(grey)[0] <= MIN_MASS:
         return None
-    top, bottom = int(rows[0]), int(rows[-1]) + 1
-    person = grey[top:bottom]
-    scale = HEIGHT / person.shape[0]
-    width = max(1, HEIGHT * person.shape[1] // person.shape[0])
+    _, top, _, tall = cv2.boundingRect(grey)
+    person = grey[top : top + tall]
+    scale = HEIGHT / tall
+    width = max(1, HEIGHT * person.shape[1] // tall)
     resized = cv2.resize(person, (width, HEIGHT), interpolation=cv2.INTER_CUBIC)
-    cumulative = resized.sum(axis=0, dtype=np.int64).cumsum()
+    cumulative = cv2.reduce(resized, 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)[0].cumsum(dtype=np.int64)
     if cumulative[-1] == 0:  # specks that vanished between the samples of the resize
         return None
     centre = int(np.argmax(cumulative * 2 > cumulative[-1]))
-    silhouette = np.pad(resized, ((0, 0), (HALF, HALF)))[:, centre : centre + HEIGHT]
+    silhouette = np.zeros((HEIGHT, HEIGHT), np.uint8)
+    first, last = max(0, centre - HALF), min(width, centre + HALF)
+    silhouette[:, first + HALF - centre : last + HALF - centre] = resized[:, first:last]
     left = centre * person.shape[1] / width - HALF / scale
-    return NormalisedSilhouette(np.ascontiguousarray(silhouette), scale, left, float(top))
+    return NormalisedSilhouette(silhouette, scale, left, float(top))
 
 
 def _as_grey(mask: NDArray[np.bool_] | NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -102,6 +102,14 @@ def _mesh() -> _Mesh:
     )
 
 
+@lru_cache(maxsize=4)
+def _at_rest(identity: Identity) -> tuple[Array, Array]:
+    """The mesh's points and the 24 joints of somebody who stands unclothed, metres."""
+    mesh = _mesh()
+    rest = mesh.template + mesh.shapedirs @ identity.betas
+    return rest, mesh.body.shape(identity.betas).rest_joints.double().numpy()
+
+
 def make_identity(seed: int, number: int) -> Identity:
     """Person `number` of the population `seed`; always the same person."""
     rng = np.random.default_rng([seed, number, 0])
@@ -205,8 +213,7 @@ def _draw(
 ) -> tuple[NDArray[np.uint8], Array, Array]:
     """T×H×W masks; T×88×2 pixels and T×88 depths (in pixels) of the joints and markers."""
     mesh = _mesh()
-    rest = mesh.template + mesh.shapedirs @ identity.betas
-    joints_rest = mesh.body.shape(identity.betas).rest_joints.double().numpy()
+    rest, joints_rest = _at_rest(identity)
     proxy, markers = rest[: mesh.proxy], rest[mesh.proxy :]
     ankle = float(joints_rest[[7, 8], 1].mean())
     clothed = inflate(worn, proxy, mesh.normals[: mesh.proxy], mesh.weights[: mesh.proxy], ankle)
@@ -288,21 +295,26 @@ def _normalised(
     """T×64×64 silhouettes, T×88×3 points in silhouette units and T×3 transforms from the picture."""
     frames = len(masks)
     silhouettes = np.zeros((frames, 64, 64), np.uint8)
-    placed = np.zeros((frames, points.shape[1], 3), np.float32)
-    transform = np.full((frames, 3), np.nan, np.float32)
+    # While hardly anything is left, a tracker would show its last good mask, if it has one.
+    shown, last = np.zeros(frames, int), -1
+    fits = np.full((frames, 3), np.nan)
     for t, mask in enumerate(masks):
         done = normalise(mask)
-        if done is None:  # hardly anything is left: a tracker would show its last good mask
-            if t:
-                silhouettes[t], placed[t] = silhouettes[t - 1], placed[t - 1]
-                transform[t] = transform[t - 1]
-            continue
-        silhouettes[t] = done.silhouette
-        placed[t, :, 0] = (points[t, :, 0] - done.left) * done.scale / 64 - 0.5
-        placed[t, :, 1] = (points[t, :, 1] - done.top) * done.scale / 64 - 0.5
-        placed[t, :, 2] = depth[t] * done.scale / 64
-        transform[t] = done.scale, done.left, done.top
-    return silhouettes, placed, transform
+        if done is not None:
+            silhouettes[t], last = done.silhouette, t
+            fits[t] = done.scale, done.left, done.top
+        shown[t] = last
+    scale, left, top = fits[:, :1], fits[:, 1:2], fits[:, 2:]
+    placed = np.empty((frames, points.shape[1], 3), np.float32)
+    placed[..., 0] = (points[..., 0] - left) * scale / 64 - 0.5
+    placed[..., 1] = (points[..., 1] - top) * scale / 64 - 0.5
+    placed[..., 2] = depth * scale / 64
+    transform = fits.astype(np.float32)
+    if (shown == np.arange(frames)).all():
+        return silhouettes, placed, transform
+    placed[shown < 0] = 0
+    shown = np.maximum(shown, 0)
+    return silhouettes[shown], placed[shown], transform[shown]
 
 
 def _stutter(tracks: tuple[NDArray, ...], faults: Faults, rng: np.random.Generator) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
+from meshgait_cli.synth import faults, walkers
 from meshgait_cli.synth.camera import Camera
 from meshgait_cli.synth.faults import SEVERITIES, Faults, sample_faults
 from meshgait_cli.synth.walkers import make_identity, render_sequence
@@ -148,3 +150,44 @@ def test_faults_persist_through_a_sequence():
     still = _faults(still=0.6, blur=0.02).apply(masks, joints, rng)
     assert (still != masks).any()
     np.testing.assert_array_equal(still[0], still[1])
+
+
+def test_closing_and_opening_near_the_person_is_that_of_the_whole_picture():
+    rng = np.random.default_rng(0)
+    for size in (2.0, 3.4, 7.0):
+        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (round(size), round(size)))
+        for left, top in ((40, 30), (0, 0), (60, 70)):  # within, and at either border
+            mask = np.zeros((120, 100), np.uint8)
+            mask[top : top + 50, left : left + 40] = 255 * (rng.random((50, 40)) < 0.6)
+            for how in (cv2.MORPH_CLOSE, cv2.MORPH_OPEN):
+                near = mask.copy()
+                faults._morph(near, how, size)
+                np.testing.assert_array_equal(near, cv2.morphologyEx(mask, how, disc))
+
+
+def test_only_pieces_of_some_size_are_left():
+    mask = np.zeros((90, 60), np.uint8)
+    mask[5:45, 10:30] = 255  # 800 pixels
+    mask[50:60, 10:20] = 255  # an eighth of that
+    expected = mask.copy()
+    mask[70:79, 40:51] = 255  # 99
+    faults._keep_main_part(mask)
+    np.testing.assert_array_equal(mask, expected)
+    nobody = np.zeros((9, 9), np.uint8)
+    faults._keep_main_part(nobody)
+    assert not nobody.any()
+
+
+def test_while_nobody_is_seen_the_last_silhouette_stays():
+    masks, joints = _figure()
+    masks = np.concatenate([np.zeros_like(masks[:1]), masks[:1], np.zeros_like(masks[:1]), masks[:1, ::-1]])
+    points = np.concatenate([joints, joints[:1]])
+    silhouettes, placed, transform = walkers._normalised(masks, points, np.zeros((4, 24)))
+    assert not silhouettes[0].any()
+    assert not placed[0].any()
+    assert np.isnan(transform[0]).all()
+    for array in (silhouettes, placed, transform):
+        np.testing.assert_array_equal(array[2], array[1])
+        assert array[1].any()
+        assert array[3].any()
+    assert np.isfinite(transform[1:]).all()
