@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from . import options
-from .console import err, out, print_json, showing
+from .console import err, out, print_json, showing, warn_untrained
 
 if TYPE_CHECKING:
     from ..evaluation.evaluate import Figures
-    from ..evaluation.session import Report
+    from ..synth.bodies import BodyFigures
 
 __all__ = ["evaluate"]
 
@@ -49,6 +50,10 @@ def evaluate(
     camera_from: Annotated[
         str, typer.Option("--camera-from", help="Which label says the camera: view or type.")
     ] = "view",
+    bodies: Annotated[
+        bool,
+        typer.Option("--bodies", help="Instead: errors of joints and mesh in mm, of `synth` walkers."),
+    ] = False,
     resamples: Annotated[
         int, typer.Option("--resamples", min=20, help="Of the bootstrap over people.")
     ] = 1000,
@@ -62,7 +67,8 @@ def evaluate(
 ) -> None:
     """Measure how well people are told apart: rank-k, mAP, mINP, EER, TAR@FAR, with 95 % intervals.
 
-    folder: every sequence against all others. The intervals resample people.
+    folder: every sequence against all others. The intervals resample people. --bodies: how far the bodies
+    that the network sees are from the true ones, for a dataset of `meshgait synth`.
     """
     from ..errors import UsageError
     from ..evaluation.session import EvaluateSettings
@@ -70,6 +76,11 @@ def evaluate(
 
     if normalise not in (None, "camera"):
         raise UsageError(f"unknown normalisation {normalise!r}: use camera")
+    if bodies:
+        if gallery or partition or baselines or fit or normalise or protocol != "folder":
+            raise UsageError("--bodies goes with --model, --resamples, --seed and --out alone")
+        _bodies(data, model or [None], resamples, seed, to, device, json, quiet)
+        return
     settings = EvaluateSettings(
         protocol=protocol,
         gallery=gallery,
@@ -84,7 +95,7 @@ def evaluate(
     with showing(data.name, quiet) as progress:
         report = run(data, settings, device=device, progress=progress)
     if to is not None:
-        _write(report, to)
+        _write(report.to_dict(), to)
     if json:
         print_json(report.to_dict())
         return
@@ -98,14 +109,69 @@ def evaluate(
         err().print(f"note: {note}", style="yellow", markup=False)
 
 
-def _write(report: Report, path: Path) -> None:
+def _bodies(
+    data: Path,
+    models: Sequence[str | None],
+    resamples: int,
+    seed: int,
+    to: Path | None,
+    device: str,
+    json: bool,
+    quiet: bool,
+) -> None:
+    from ..pipeline import Step
+    from ..synth.bodies import judge_bodies
+
+    found = []
+    with showing(data.name, quiet) as progress:
+
+        def show(done: int, total: int) -> None:
+            if progress is not None:
+                progress(Step("body", done, total))
+
+        for model in models:
+            found.append(
+                judge_bodies(data, model, device=device, resamples=resamples, seed=seed, progress=show)
+            )
+    for each in found:
+        warn_untrained(each.trained, each.model)
+    report = {"bodies": [each.to_dict() for each in found]}
+    if to is not None:
+        _write(report, to)
+    if json:
+        print_json(report)
+        return
+    for each in found:
+        out().print(_body_table(each))
+
+
+def _body_table(found: BodyFigures) -> Any:
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
+    asked = f"{found.frames} silhouettes of {found.people} people in {found.sequences} sequences"
+    table = Table(title=escape(f"{found.model}: {asked}"), title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("mm")
+    for way in ("root-aligned", "Procrustes"):
+        table.add_column(way, justify="right")
+    for what in ("joints", "vertices"):
+        cells = [found.values[f"{what}, {way}"] for way in ("root-aligned", "Procrustes")]
+        table.add_row(what, *(f"{value:.0f} ({low:.0f}–{high:.0f})" for value, low, high in cells))
+    table.add_section()
+    for name, means in found.joints.items():
+        table.add_row(name, *(f"{mean:.0f}" for mean in means))
+    return table
+
+
+def _write(report: dict[str, Any], path: Path) -> None:
     import json
 
     from ..atomic import aside
     from .console import clean
 
     with aside(path) as temporary:
-        temporary.write_text(json.dumps(clean(report.to_dict()), indent=1) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(clean(report), indent=1) + "\n", encoding="utf-8")
 
 
 def _table(condition: str, rows: dict[str, Figures]) -> Any:

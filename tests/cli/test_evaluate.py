@@ -92,6 +92,8 @@ def test_camera_means_are_said_aloud(tmp_path: Path) -> None:
         (["--baselines"], 2, "need silhouettes"),
         (["--gallery", "nowhere"], 1, "there is no nowhere"),
         (["--partition", "nowhere.json"], 2, "cannot read the partition"),
+        (["--bodies"], 1, "no true bodies"),
+        (["--bodies", "--baselines"], 2, "--bodies goes with"),
     ],
 )
 def test_bad_wishes_are_refused_in_one_line(tmp_path, capsys, options, code, said) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from meshgait_cli.evaluation.body import procrustes_error, root_aligned_error
+from meshgait_cli.evaluation.body import procrustes_error, root_aligned, root_aligned_error
 
 
 @pytest.fixture
@@ -22,6 +22,7 @@ def test_one_joint_three_off_is_an_eighth(points):
     moved = points.copy()
     moved[:, 5] += [0.0, 3.0, 0.0]
     np.testing.assert_allclose(root_aligned_error(moved, points), 3 / 24)
+    np.testing.assert_allclose(root_aligned(moved, points)[:, [4, 5, 6]], [[0, 3, 0]] * 5, atol=1e-12)
 
 
 def test_a_turned_scaled_and_shifted_body_is_the_same_body(points):
