@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..atomic import aside
 from ..device import resolve_device
+from ..errors import UsageError
 from .board import open_board
 from .distributed import Group, join
 from .export import export
@@ -55,6 +56,8 @@ def train_recipe(
     import torch
 
     recipe = settings.resolve()
+    if out.exists() and not out.is_dir():  # said now, not after half an hour of making walkers
+        raise UsageError(f"{out} is a file: choose another --out")
     group, device = join(recipe.people, resolve_device(settings.device))
     if settings.threads:
         torch.set_num_threads(settings.threads)

@@ -48,13 +48,14 @@ def test_a_run_makes_its_data_and_ends_in_a_checkpoint_that_embed_takes(tmp_path
         (["meshgait-s", "--start-from", "nowhere"], 2, "no --start-from"),
         (["meshgait-s", "--device", "tpu"], 2, "unknown device"),
         (["meshgait-s", "--data", "{taken}"], 2, "name another folder"),
+        (["meshgait-s", "--out", "{taken}/thesis.txt"], 2, "is a file"),
     ],
 )
 def test_bad_wishes_are_refused_in_one_line(tmp_path, capsys, arguments, code, said) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     arguments = [each.format(taken=tmp_path) for each in arguments]
     with pytest.raises(SystemExit) as stopped:
-        main(["train", *arguments, "--out", str(tmp_path / "run")])
+        main(["train", "--out", str(tmp_path / "run"), *arguments])
     assert stopped.value.code == code
     assert said in capsys.readouterr().err
     assert (tmp_path / "thesis.txt").read_text() == "mine"
