@@ -22,11 +22,14 @@ def part_distances(probes: NDArray[np.float32], gallery: NDArray[np.float32]) ->
     """probes: Q×parts×dim. gallery: G×parts×dim. Returns Q×G distances, computed in blocks of probes."""
     out = np.empty((len(probes), len(gallery)), np.float32)
     parts = gallery.shape[1]
-    right = np.ascontiguousarray(gallery.transpose(1, 2, 0))  # parts×dim×G
+    # What all have in common adds to no distance, only to what rounding takes from small ones.
+    middle = gallery.mean(0)
+    right = np.array(gallery.transpose(1, 2, 0), np.float32, order="C")  # parts×dim×G
+    right -= middle[..., None]
     norms = np.square(right).sum(1)[:, None]
     step = max(1, _BLOCK // max(1, parts * len(gallery)))
     for start in range(0, len(probes), step):
-        left = np.ascontiguousarray(probes[start : start + step].transpose(1, 0, 2))
+        left = np.ascontiguousarray((probes[start : start + step] - middle).transpose(1, 0, 2))
         square = np.square(left).sum(2)[..., None] + norms - 2 * (left @ right)
         out[start : start + step] = np.sqrt(np.maximum(square, 0)).mean(0)
     return out
