@@ -15,7 +15,7 @@ TINY = ModelConfig(
     "tiny",
     blocks="p3d",
     layers=(1, 1, 1, 1),
-    channels=(4, 4, 8, 8),
+    channels=(8, 8, 8, 8),
     stem_stride=2,
     hrnet="tiny",
     volume_size=8,

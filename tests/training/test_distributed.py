@@ -55,7 +55,7 @@ recipe = replace(
     decoded=100, rate=1e-3,
 )
 config = ModelConfig(
-    "small", blocks="2d", layers=(1, 1, 1, 1), channels=(4, 8, 8, 16), stem_stride=2, embedding_dim=8,
+    "small", blocks="2d", layers=(1, 1, 1, 1), channels=(8, 8, 8, 16), stem_stride=2, embedding_dim=8,
     hrnet="tiny", squeeze=16, volume_size=8, volume_channels=(4, 8),
 )
 batches = WalkBatches(walks, 2, 2, 4, seed=0)

@@ -20,8 +20,8 @@ from meshgait_cli.training.losses import nearest_loss, part_distances
 from meshgait_cli.training.settings import TrainSettings
 
 TINY = ModelConfig(
-    "tiny", blocks="2d", layers=(1, 1, 1, 1), channels=(4, 8, 8, 16), stem_stride=2, hrnet="tiny", squeeze=8,
-    volume_channels=(4, 4, 8), energy=(4, 4, 8, 8), embedding_dim=8,
+    "tiny", blocks="2d", layers=(1, 1, 1, 1), channels=(8, 8, 8, 16), stem_stride=2, hrnet="tiny", squeeze=8,
+    volume_channels=(4, 4, 8), energy=(8, 8, 8, 8), embedding_dim=8,
 )  # fmt: skip
 
 

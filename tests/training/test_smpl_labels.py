@@ -322,7 +322,7 @@ def test_a_sequence_of_its_own_has_no_label(tree, smpl_file, tmp_path):
 
 
 SMALL = ModelConfig(
-    "small", blocks="2d", layers=(1, 1, 1, 1), channels=(4, 8, 8, 16), stem_stride=2, embedding_dim=8,
+    "small", blocks="2d", layers=(1, 1, 1, 1), channels=(8, 8, 8, 16), stem_stride=2, embedding_dim=8,
     hrnet="tiny", squeeze=16, volume_size=8, volume_channels=(4, 8),
 )  # fmt: skip
 
