@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from ..network.checkpoint import load
 from ..network.heatmap import HeatmapEstimator
-from ..network.meshgait import MeshGait
+from ..network.meshgait import PARTS, MeshGait
 from ..network.pooling import horizontal_pool, temporal_pool
 from ..network.volumes import VolumeFeatures
 from ..synth.corpus import Corpus
@@ -37,7 +37,6 @@ STEPS, RATE, WARMUP, EMA = 500, 2e-3, 20, 0.98
 WALKS, FRAMES = 16, 8  # of a step
 FITTED, CHECKED = 1500, 300  # walks for the maps, walks for the figures
 RIDGE = 1e-3  # of the strips' mean square
-PARTS = 16
 
 
 def graft(
