@@ -71,7 +71,7 @@ def main() -> None:
         asked = strips_of(model, benchmark, kept / "benchmark", windows=(), tick=say)
     embeddings, results = {}, {}
     for name, branches in SETS.items():
-        columns = columns_of(model.widths, branches)
+        columns = model.columns(*branches)
         maps = fit_maps(
             model.fcs.weight[:, columns],
             [model.widths[branch] for branch in model.widths if branch in branches],
@@ -104,15 +104,6 @@ def main() -> None:
 
 def say(done: int, total: int) -> None:
     print(f"strips: {done} of {total}", flush=True)
-
-
-def columns_of(widths: dict[str, int], branches: tuple[str, ...]) -> NDArray[np.intp]:
-    start, found = 0, []
-    for branch, width in widths.items():
-        if branch in branches:
-            found.append(np.arange(start, start + width))
-        start += width
-    return np.concatenate(found)
 
 
 def right(embeddings: NDArray[np.float32], benchmark: Corpus) -> dict[str, NDArray[np.bool_]]:

@@ -179,6 +179,19 @@ class MeshGait(nn.Module):
         """Frames to either side that one frame's features see."""
         return self.silhouette_branch.radius if self.silhouette_branch is not None else 0
 
+    def columns(self, *branches: str) -> list[int]:
+        """Which rows of each part's map read these branches, as `widths` names them. Raises ValueError where
+        there is none of that name."""
+        start, found = 0, list[int]()
+        for name, width in self.widths.items():
+            if name in branches:
+                found += range(start, start + width)
+            start += width
+        missing = [name for name in branches if name not in self.widths]
+        if missing:
+            raise ValueError(f"{self.config.name} has no branch {missing[0]!r} that is mapped by itself")
+        return found
+
     def build_decoder(self, marker_decoder: Tensor | None = None, *, vertices: int = 6890) -> BodyDecoder:
         """Add the decoder, which training and rendering need and recognition does not."""
         if self.heatmaps is None:

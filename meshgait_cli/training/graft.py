@@ -63,7 +63,7 @@ def graft(
     rows = rng.permutation(len(corpus.silhouettes))
     taught, unseen = rows[: -2 * CHECKED], rows[-CHECKED:]
     _teach(model, before, corpus, taught, steps, rng, tick)
-    own = _columns(model)
+    own = model.columns("heatmap")
     old, new = (_strips_of(each, corpus, taught[:FITTED]) for each in (before, model))
     with torch.no_grad():
         model.fcs.weight[:, own] = _fitted(new, torch.einsum("npc,pcd->npd", old, before.fcs.weight[:, own]))
@@ -141,15 +141,6 @@ def _strips_of(model: MeshGait, corpus: Corpus, rows: Any) -> Tensor:
     """S×16×C of whole walks."""
     parts = [_strips(_maps(model, _walks(corpus, rows[at : at + 16]))) for at in range(0, len(rows), 16)]
     return torch.cat(parts).transpose(1, 2)
-
-
-def _columns(model: MeshGait) -> slice:
-    start = 0
-    for name, width in model.widths.items():
-        if name == "heatmap":
-            return slice(start, start + width)
-        start += width
-    raise ValueError(f"{model.config.name} has no 3-D branch that is mapped by itself")
 
 
 def _fitted(strips: Tensor, said: Tensor) -> Tensor:

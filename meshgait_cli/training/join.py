@@ -22,10 +22,11 @@ from torch import Tensor
 from ..atomic import aside
 from ..backends.precision import mixed
 from ..network.meshgait import MeshGait, ModelConfig
+from ..network.variants import alone
 from ..synth.corpus import Corpus
 from .losses import nearest_loss, part_distances
 
-__all__ = ["fit_maps", "joined", "strips_of"]
+__all__ = ["branch_of", "fit_maps", "joined", "strips_of"]
 
 WINDOWS = (10, 14, 18, 24)  # frames of a walk that are seen: short tracks are learned too
 TOGETHER = 16  # sequences
@@ -55,6 +56,17 @@ def joined(config: ModelConfig, branches: Sequence[MeshGait]) -> MeshGait:
     state["fcs.weight"] = torch.cat(list(columns.values()), 1)
     model.load_state_dict(state)
     return model
+
+
+def branch_of(model: MeshGait, branch: str) -> MeshGait:
+    """A network's branch by itself, with its share of the maps (and the decoder, of the 3-D branch). The
+    reverse of `joined`. Raises ValueError where there is no such branch."""
+    decoder = model.decoder is not None and branch == "heatmap"
+    part = MeshGait(alone(model.config, branch), with_decoder=decoder).eval()
+    state = model.state_dict()
+    state["fcs.weight"] = state["fcs.weight"][:, model.columns(branch)]
+    part.load_state_dict({key: state[key] for key in part.state_dict()})
+    return part
 
 
 def strips_of(

@@ -24,6 +24,7 @@ from ..network.checkpoint import load
 from ..network.meshgait import MeshGait
 from .batches import Batch, Source
 from .distributed import Group
+from .join import branch_of
 from .objective import step_losses
 from .recipes import Recipe
 from .traits import TRAITS
@@ -117,7 +118,8 @@ class Run:
 
     def start_from(self, place: Path) -> None:
         """Begin with another run's averaged weights (its folder), or a checkpoint's (a file, or a variant's
-        name); a classifier for other people is left out. Raises UsageError when it is another network's."""
+        name); of a network with more branches, with the one that is trained here. A classifier for other
+        people is left out. Raises UsageError when it is another network's."""
         own = self.model.state_dict()
         if place.is_dir():
             state = _read(place / STATE_FILE, self.device)
@@ -127,7 +129,10 @@ class Run:
             loaded = load(place, self.device)
             if self.model.decoder is not None:
                 loaded.build_decoder()
-            theirs, self.began = loaded.network.state_dict(), loaded.id
+            network, fusion = loaded.network, self.model.config.fusion
+            if fusion != network.config.fusion and fusion in network.widths:
+                network = branch_of(network, fusion)
+            theirs, self.began = network.state_dict(), loaded.id
         for key in own:
             if key in theirs and own[key].shape == theirs[key].shape:
                 own[key] = theirs[key]

@@ -1,0 +1,85 @@
+"""Put branches that have learned on by themselves into a network, and fit its maps to the embedding anew.
+
+    meshgait train meshgait-s-energy --start-from meshgait-s --out more
+    python -m meshgait_cli.training.rejoin more/meshgait-s.safetensors --data FRESH --out FILE
+
+As a run in parts ends (see `join`), with the network's other branches as they are. FRESH: a corpus
+(`meshgait_cli.synth.corpus`) of people whom none of the branches has seen.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+
+from ..network.checkpoint import load
+from ..network.meshgait import MeshGait
+from ..synth.corpus import Corpus
+from .export import export
+from .join import branch_of, fit_maps, joined, strips_of
+
+__all__ = ["rejoined"]
+
+Tick = Callable[[int, int], None]
+
+
+def rejoined(
+    model: MeshGait,
+    branches: Sequence[MeshGait],
+    corpus: Corpus,
+    folder: Path,
+    *,
+    seed: int = 0,
+    tick: Tick | None = None,
+) -> MeshGait:
+    """`model` with these branches, networks of one branch each, instead of its own; maps fitted on `corpus`.
+
+    folder, tick: see `strips_of`.
+    """
+    new = {branch.config.fusion: branch for branch in branches}
+    parts = [new.get(name) or branch_of(model, name) for name in model.widths]
+    whole = joined(model.config, parts)
+    strips = strips_of(whole, corpus, folder, seed=seed, tick=tick)
+    widths = list(whole.widths.values())
+    maps = fit_maps(whole.fcs.weight, widths, strips, corpus.labels["identity"], seed=seed)
+    with torch.no_grad():
+        whole.fcs.weight.copy_(maps)
+    return whole
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("branches", nargs="+", help="checkpoints of one branch each")
+    parser.add_argument("--model", help="the network that they are put into; the shipped one")
+    parser.add_argument("--data", type=Path, required=True, help="people whom no branch has seen")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=0)
+    chosen = parser.parse_args()
+    whole, new = load(chosen.model), [load(each) for each in chosen.branches]
+    if whole.network.heatmaps is not None:
+        whole.build_decoder()
+    corpus = Corpus.open(chosen.data)
+
+    def tell(done: int, total: int) -> None:
+        print(f"strips: {done} of {total} walks", flush=True)
+
+    with TemporaryDirectory(dir=chosen.out.parent) as folder:
+        model = rejoined(
+            whole.network, [each.network for each in new], corpus, Path(folder), seed=chosen.seed, tick=tell
+        )
+    about: dict[str, Any] = {
+        **whole.card,
+        "rejoined": {
+            "model": whole.id, "branches": [each.card for each in new], "fresh": corpus.manifest,
+        },
+    }  # fmt: skip
+    export(model, about, chosen.out)
+
+
+if __name__ == "__main__":
+    main()
