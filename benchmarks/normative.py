@@ -5,8 +5,8 @@
 Sagittal angles of hip (thigh to the vertical), knee and ankle of generated people through a cycle that begins
 where the ankle is foremost, just before the heel strikes. The norm is that of able adults at their own pace,
 as textbooks print it (Perry and Burnfield, Gait Analysis: Normal and Pathological Function, 2nd ed., 2010),
-rounded to what sources agree on; nothing is fitted to it. Medians with the 5th and 95th percentile of people.
-Writes benchmarks/results/normative.json.
+rounded to what sources agree on; how far knees stretch was set by it. Medians with the 5th and 95th
+percentile of people. Writes benchmarks/results/normative.json.
 """
 
 from __future__ import annotations

@@ -72,12 +72,13 @@ def sample_camera(rng: np.random.Generator, speed: float = 1.2, given: float | N
     elif kind < 0.92:
         elevation = rng.uniform(5, 28)
     else:
-        elevation = rng.uniform(25, 42)
+        elevation = rng.uniform(25, 60)
     distance = float(np.exp(rng.uniform(np.log(2.8), np.log(20))))
     follows = rng.random() < 0.35  # a camera that moves along, or a curved path: any small drift
     passing = np.rad2deg(speed * np.sin(np.deg2rad(azimuth)) / distance)
     drift = rng.normal(0, 4) if follows else passing * rng.uniform(0.6, 1.1)
-    pixels = float(np.exp(rng.uniform(np.log(40), np.log(150))))
+    # Beyond this, taller people have the same silhouettes 64 pixels tall.
+    pixels = float(np.exp(rng.uniform(np.log(28), np.log(190))))
     return Camera(
         float(azimuth) % 360, float(elevation), float(rng.normal(0, 1.3)), distance, float(drift), pixels
     )

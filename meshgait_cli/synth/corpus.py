@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 Progress = Callable[[int, int], None]
-POPULATION = 2  # goes up when the people or their walks are drawn otherwise
+POPULATION = 3  # goes up when the people or their walks are drawn otherwise
 HELD_OUT = 1_000_000  # identities numbered from here on are never trained on
 PROBES = ("gallery", "same", "view", "clothes", "bag", "faults", "all", "coat")
 LABELS = np.dtype(

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SEVERITIES", "Chunk", "Faults", "Shadow", "sample_faults"]
+__all__ = ["SEVERITIES", "Chunk", "Faults", "Passer", "Shadow", "sample_faults"]
 
 SEVERITIES = ("clean", "mild", "heavy")
 Mask = NDArray[np.uint8]
@@ -49,6 +49,22 @@ class Chunk:
     chance: float
 
 
+@dataclass(frozen=True, slots=True)
+class Passer:
+    """Something upright between the camera and the walker, who comes by it: a pole, a car, a hedge, somebody.
+
+    at: share of the sequence after which it is before the walker's middle. speed: heights a frame, to the
+    right. width, tall: shares of the walker's height, from the feet up. joins: it is a person, and becomes
+    part of the mask; else it hides what is behind it.
+    """
+
+    at: float
+    speed: float
+    width: float
+    tall: float
+    joins: bool
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Faults:
     """One sequence's faults; lengths are shares of the person's height.
@@ -57,7 +73,7 @@ class Faults:
     blur: of the edge. threshold: 0-1. noise, still: strength of noise that changes each frame, that stays.
     close, open: gaps that fill, parts so thin that they vanish. melt: head and shoulders run together.
     feet, head: cut off. side: share of the width cut off, negative on the left. wreck: chance of a frame
-    that loses a half. seed: of the noise that stays.
+    that loses a half. passer: what comes between. seed: of the noise that stays.
     """
 
     severity: str
@@ -76,6 +92,7 @@ class Faults:
     shadow: Shadow | None
     chunks: tuple[Chunk, ...]
     wreck: float
+    passer: Passer | None
     seed: int
 
     def apply(self, masks: Mask, joints: Array, rng: np.random.Generator) -> Mask:
@@ -84,10 +101,22 @@ class Faults:
             return masks
         still = _grid_noise(np.random.default_rng(self.seed), masks.shape[1:])
         still *= self.still
-        return np.stack([self._frame(m, j, still, rng) for m, j in zip(masks, joints, strict=True)])
+        last = max(1, len(masks) - 1)
+        return np.stack(
+            [
+                self._frame(mask, place, t, last, still, rng)
+                for t, (mask, place) in enumerate(zip(masks, joints, strict=True))
+            ]
+        )
 
     def _frame(
-        self, clean: Mask, joints: Array, still: NDArray[np.float32], rng: np.random.Generator
+        self,
+        clean: Mask,
+        joints: Array,
+        t: int,
+        last: int,
+        still: NDArray[np.float32],
+        rng: np.random.Generator,
     ) -> Mask:
         rows = np.flatnonzero(clean.any(1))
         if len(rows) < 8:
@@ -106,6 +135,10 @@ class Faults:
         for chunk in self.chunks:
             if rng.random() < chunk.chance:
                 _chunk(mask, joints, chunk, tall, rng)
+        if self.passer is not None:
+            _pass(mask, self.passer, t - self.passer.at * last, bottom, tall)
+            if not mask.any():
+                return mask
         mask = self._threshold(mask, tall, still, rng)
         _keep_main_part(mask)
         self._cut(mask, rng)
@@ -214,6 +247,29 @@ def _chunk(mask: Mask, joints: Array, chunk: Chunk, tall: int, rng: np.random.Ge
     cv2.ellipse(mask, (round(x), round(y)), axes, 0, 0, 360, chunk.value, -1)
 
 
+def _pass(mask: Mask, passer: Passer, frames: float, bottom: int, tall: int) -> None:
+    """frames: since it was before the walker's middle, which is the picture's."""
+    x = mask.shape[1] / 2 + frames * passer.speed * tall
+    half, top = passer.width * tall / 2, round(bottom - passer.tall * tall)
+    left, right = round(x - half), round(x + half)
+    if right <= 0 or left >= mask.shape[1]:
+        return
+    if not passer.joins:
+        before = cv2.countNonZero(mask)
+        mask[max(0, top) :, max(0, left) : right] = 0
+        if cv2.countNonZero(mask) < 0.4 * before:
+            mask[:] = 0  # lost to the detector too
+        return
+    size = passer.tall * tall
+    chin, hips = top + 0.15 * size, top + 0.52 * size
+    cv2.circle(mask, (round(x), round(top + 0.075 * size)), max(1, round(0.07 * size)), 255, -1)
+    trunk = (round(x), round((chin + hips) / 2)), (max(1, round(half)), round(0.6 * (hips - chin)))
+    cv2.ellipse(mask, *trunk, 0, 0, 360, 255, -1)
+    for side in (-1, 1):
+        foot = (round(x + side * 0.8 * half), bottom)
+        cv2.line(mask, (round(x + side * 0.3 * half), round(hips)), foot, 255, max(1, round(0.09 * size)))
+
+
 def _keep_main_part(mask: Mask) -> None:
     """Leave the largest piece, and those at least an eighth of its size."""
     left, top, wide, tall = cv2.boundingRect(mask)
@@ -265,6 +321,7 @@ def sample_faults(rng: np.random.Generator, severity: str | None = None) -> Faul
                 chance=float(rng.uniform(0.25, 1)),
             )
         )
+    passer = _sample_passer(rng) if maybe(0.18) else None
     # Even a clean mask comes off SAM's grid more often than not.
     rows = int(rng.uniform(26, 64) if bad else rng.uniform(44, 70)) if rng.random() < 0.7 else 0
     return Faults(
@@ -284,5 +341,25 @@ def sample_faults(rng: np.random.Generator, severity: str | None = None) -> Faul
         shadow=shadow,
         chunks=tuple(chunks),
         wreck=0.05 if maybe(0.3) else 0.0,
+        passer=passer,
         seed=int(rng.integers(2**31)),
+    )
+
+
+def _sample_passer(rng: np.random.Generator) -> Passer:
+    """A pole, something low and wide, or somebody else."""
+    kind = rng.random()
+    if kind < 0.4:
+        width, tall = rng.uniform(0.03, 0.14), 1.3
+    elif kind < 0.7:
+        width, tall = rng.uniform(0.3, 2.5), rng.uniform(0.08, 0.4)
+    else:
+        width, tall = rng.uniform(0.14, 0.26), rng.uniform(0.8, 1.1)
+    # A step is nearly half a height; at 8 to 60 frames a second some 0.02 to 0.1 of it a frame.
+    return Passer(
+        at=float(rng.uniform(-0.1, 1.1)),
+        speed=float(rng.choice([-1, 1]) * rng.uniform(0.01, 0.12)),
+        width=float(width),
+        tall=float(tall),
+        joins=bool(kind > 0.88),
     )

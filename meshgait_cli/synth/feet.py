@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ..body import open_body
 from ..body.model import BodyModel
 from . import motion
-from .legs import reach
+from .legs import reach, shortfall
 from .motion import GaitStyle, Mood
 
 __all__ = ["Walk", "walk"]
@@ -32,6 +32,7 @@ _BLEND = 0.006  # metres over which a point's say in the contact fades with its 
 _SMOOTH = 8  # harmonics that the pelvis' path and the corrections keep: a pelvis does not jerk
 _SOLE = 0.03  # metres above the lowest point of a resting foot that count as sole
 _THIN = 6  # every so manieth point of the soles is enough
+_NEAR = 5  # samples to either side over which a pelvis comes down
 _SETTLE = 4  # times that a planted walker's legs are corrected
 
 
@@ -87,7 +88,10 @@ def walk(
         contact = _contact(joints, soles)
         if turn == _SETTLE or not planted:
             break
-        rotations = reach(rotations, rest, joints, contact.wanted)
+        # Where legs are too short for where both feet stand, the pelvis comes down, as it does in people.
+        missing = shortfall(rest, joints, contact.wanted)
+        wanted = contact.wanted + _soft(_widened(missing))[:, None, None] * [0, 1, 0]
+        rotations = reach(rotations, rest, joints, wanted)
     leg = float(rest[0, 1] - rest[[7, 8], 1].mean())
     bob = soles[..., 1].min(1) + own[:, 1] * leg
     return Walk(
@@ -205,6 +209,12 @@ def _soft(values: Array) -> Array:
     spectrum = np.fft.rfft(values, axis=0)
     spectrum[_SMOOTH + 1 :] = 0
     return np.fft.irfft(spectrum, n=len(values), axis=0)
+
+
+def _widened(values: Array) -> Array:
+    """K values of a cycle, each the largest of its neighbourhood."""
+    reach = range(-_NEAR, _NEAR + 1)
+    return np.max([np.roll(values, by) for by in reach], axis=0)
 
 
 def _sampled(values: Array, phases: Array) -> Array:

@@ -7,11 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-__all__ = ["LEGS", "reach"]
+__all__ = ["LEGS", "reach", "shortfall"]
 
 LEGS = ((1, 4, 7), (2, 5, 8))  # hip, knee, ankle
 Array = NDArray[np.float64]
 _STRAIGHTEST = 0.9995  # share of its full length to which a leg stretches
+_REACH = 0.985  # and that to which it is meant to
 
 
 def reach(rotations: Array, rest: Array, joints: Array, by: Array) -> Array:
@@ -48,6 +49,16 @@ def reach(rotations: Array, rest: Array, joints: Array, by: Array) -> Array:
         out[:, knee] = (new_thigh.inv() * new_shank).as_rotvec()
         out[:, ankle] = (new_shank.inv() * foot).as_rotvec()
     return out
+
+
+def shortfall(rest: Array, joints: Array, by: Array) -> Array:
+    """K metres by which the legs are too short to move the ankles so; see `reach`. The longer of the two."""
+    missing = []
+    for side, (hip, knee, ankle) in enumerate(LEGS):
+        longest = float(np.linalg.norm(rest[knee] - rest[hip]) + np.linalg.norm(rest[ankle] - rest[knee]))
+        far = np.linalg.norm(joints[:, ankle] + by[:, side] - joints[:, hip], axis=1)
+        missing.append(far - _REACH * longest)
+    return np.maximum(np.max(missing, axis=0), 0)
 
 
 def _unit(vectors: Array) -> Array:

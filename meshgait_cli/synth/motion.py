@@ -39,6 +39,12 @@ SWAP = (0, 2, 1, 3, 5, 4, 6, 8, 7, 9, 11, 10, 12, 14, 13, 15, 17, 16, 19, 18, 21
 LEGS, ARMS = ((1, 4, 7, 10), (2, 5, 8, 11)), ((16, 18, 20, 22), (17, 19, 21, 23))  # left, right
 TRUNK = (0, 3, 6, 9, 12, 13, 14, 15)
 _SIDES = (1.0, -1.0)  # sign of a rotation about y or z on the left, on the right
+# Recorded knees, brought to our body, never stretch; published norms say they do (benchmarks/normative.py):
+# radians added at the model's knees and how much more these swing, and what hips and ankles do at the same
+# time to leave feet level. Whoever walks as in a take of the user's own keeps its knees.
+_STRAIGHTER, _LEVEL = -0.18, np.array([-0.22, 1.0, -0.78])
+_KNEE_SWING = 1.18
+_STRAIGHTEST, _SOFTNESS = -0.15, 0.12  # no knee bends the other way, and none stops with a jerk
 Array = NDArray[np.float64]
 
 
@@ -173,6 +179,8 @@ def cycle(style: GaitStyle, phases: Array, mood: Mood | None = None) -> tuple[Ar
     """
     rows = _series(style, mood)
     gain = style.gain * (1.0 if mood is None else mood.swing)
+    if style.extra is None:
+        gain[[4, 5]] *= _KNEE_SWING
     swing = np.concatenate([np.repeat(gain, 3), np.full(2, gain[[1, 2]].mean())])
     lag = np.concatenate([np.repeat(style.lag, 3), np.zeros(2)])
     values = np.repeat(rows[:1], len(phases), axis=0)
@@ -184,5 +192,11 @@ def cycle(style: GaitStyle, phases: Array, mood: Mood | None = None) -> tuple[Ar
     rotations[:, 0, 1] -= rows[0, 1] + style.offset[0, 1]
     if mood is not None:
         rotations = rotations + mood.offset
+    if style.extra is None:
+        for hip, knee, ankle, _ in LEGS:
+            stretched = rotations[:, knee, 0] + _STRAIGHTER - _STRAIGHTEST
+            kept = _STRAIGHTEST + (stretched + np.sqrt(stretched**2 + _SOFTNESS**2)) / 2
+            change = kept - rotations[:, knee, 0]
+            rotations[:, [hip, knee, ankle], 0] += change[:, None] * _LEVEL
     root = np.concatenate([values[:, 72:], np.zeros((len(values), 1))], axis=1)
     return rotations, root

@@ -131,12 +131,12 @@ def render_sequence(
     fault_rng: np.random.Generator | None = None,
     planted: bool | feet.Walk = False,
 ) -> SyntheticSequence:
-    """One sequence of `frames` consecutive silhouettes. What is not given is drawn from `rng`.
+    """One sequence of `frames` silhouettes, consecutive but where frames were dropped.
 
-    outfit: index in the wardrobe. severity: of segmentation faults (`faults.SEVERITIES`). fault_rng: draws
-    the faults, so that several cameras (each given) see one and the same walk of `rng`'s, each with its own
-    faults. planted: bend the legs so that feet neither slide, sink nor drag (`feet.walk`); that of another
-    camera on the same walk saves the time.
+    What is not given is drawn from `rng`. outfit: index in the wardrobe. severity: of segmentation faults
+    (`faults.SEVERITIES`). fault_rng: draws the faults, so that several cameras (each given) see one and the
+    same walk of `rng`'s, each with its own faults. planted: bend the legs so that feet neither slide, sink
+    nor drag (`feet.walk`); that of another camera on the same walk saves the time.
     """
     mood = motion.sample_mood(rng)
     style = identity.style
@@ -151,7 +151,7 @@ def render_sequence(
         worn, busy = carry(rng, worn)
     elif rng.random() < 0.12:
         busy = int(rng.integers(2))  # a hand in the pocket, a phone
-    times = np.arange(frames) / fps
+    times = _seen(rng, frames) / fps
     phases = rng.uniform(0, 2 * np.pi) + 2 * np.pi * style.cadence * mood.pace * times
     phases = phases + np.cumsum(rng.normal(0, 0.015, frames))  # nobody is a clock
     rotations, root = motion.cycle(style, phases, mood)
@@ -197,6 +197,14 @@ def _sample_fps(rng: np.random.Generator) -> float:
     if kind < 0.5:
         return float(rng.uniform(8, 16))
     return float(np.exp(rng.uniform(np.log(8), np.log(30))) if kind < 0.9 else rng.uniform(30, 60))
+
+
+def _seen(rng: np.random.Generator, frames: int) -> Array:
+    """Numbers of the frames that a stream delivers: one in twelve loses some."""
+    numbers = np.arange(frames, dtype=np.float64)
+    if rng.random() < 1 / 12:
+        numbers += np.cumsum(rng.integers(1, 4, frames) * (rng.random(frames) < rng.uniform(0.03, 0.2)))
+    return numbers
 
 
 def _still_arm(rotations: Array, side: int, rng: np.random.Generator) -> None:

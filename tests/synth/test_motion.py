@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from meshgait_cli.synth import motion
@@ -35,6 +37,18 @@ def test_the_legs_take_turns():
         assert np.corrcoef(hips.T)[0, 1] < -0.5  # one forward while the other is back
         left, right = _knees(rotations).argmax(0)  # each bends most in its own swing, half a cycle apart
         assert 10 <= (left - right) % 32 <= 22
+
+
+def test_knees_stretch_in_stance_but_in_takes_of_ones_own():
+    own, taken = [], []
+    for seed in range(40):
+        style = sample_style(np.random.default_rng(seed))
+        take = replace(style, extra=np.zeros_like(load().mean))
+        own.append(np.degrees(_knees(cycle(style, PHASES)[0]).min(0)))
+        taken.append(np.degrees(_knees(cycle(take, PHASES)[0]).min(0)))
+    assert 0 < np.median(own) < 8
+    assert np.min(own) > np.degrees(motion._STRAIGHTEST)
+    assert np.median(taken) > np.median(own) + 5
 
 
 def test_one_persons_moods_are_closer_than_other_people():

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
 from meshgait_cli.synth import faults, walkers
 from meshgait_cli.synth.camera import Camera
-from meshgait_cli.synth.faults import SEVERITIES, Faults, sample_faults
+from meshgait_cli.synth.faults import SEVERITIES, Faults, Passer, sample_faults
 from meshgait_cli.synth.walkers import make_identity, render_sequence
 
 
@@ -100,7 +102,7 @@ def _faults(**changes) -> Faults:
     plain = {
         "severity": "heavy", "rows": 0, "blocky": False, "blur": 0.0, "threshold": 0.5, "noise": 0.0,
         "still": 0.0, "close": 0.0, "open": 0.0, "melt": 0.0, "feet": 0.0, "head": 0.0, "side": 0.0,
-        "shadow": None, "chunks": (), "wreck": 0.0, "seed": 0,
+        "shadow": None, "chunks": (), "wreck": 0.0, "passer": None, "seed": 0,
     }  # fmt: skip
     return Faults(**(plain | changes))
 
@@ -140,7 +142,8 @@ def test_faults_never_lose_the_person(severity):
     masks, joints = _figure()
     for seed in range(30):
         rng = np.random.default_rng(seed)
-        faulty = sample_faults(rng, severity).apply(masks, joints, rng)
+        drawn = replace(sample_faults(rng, severity), passer=None)  # who may hide them
+        faulty = drawn.apply(masks, joints, rng)
         assert (faulty.sum((1, 2), dtype=np.int64) > 0.2 * masks.sum((1, 2), dtype=np.int64)).all()
 
 
@@ -150,6 +153,45 @@ def test_faults_persist_through_a_sequence():
     still = _faults(still=0.6, blur=0.02).apply(masks, joints, rng)
     assert (still != masks).any()
     np.testing.assert_array_equal(still[0], still[1])
+
+
+def test_a_pole_hides_a_strip_that_moves_on():
+    masks, joints = _figure()
+    pole = Passer(at=0.5, speed=0.06, width=0.08, tall=1.3, joins=False)
+    seen = _faults(passer=pole).apply(masks, joints, np.random.default_rng(0))
+    for frame, left in zip(seen, (40, 46, 52), strict=True):
+        expected = masks[0].copy()
+        expected[:, left : left + 8] = 0
+        np.testing.assert_array_equal(frame, expected)
+
+
+def test_what_is_low_hides_legs_and_somebody_who_comes_by_is_joined():
+    masks, joints = _figure()
+    hedge = Passer(at=0.5, speed=0.0, width=2.0, tall=0.3, joins=False)
+    low = _faults(passer=hedge).apply(masks, joints, np.random.default_rng(0))
+    assert not low[:, 80:].any()
+    np.testing.assert_array_equal(low[:, :80], masks[:, :80])
+    someone = Passer(at=0.5, speed=0.25, width=0.2, tall=1.0, joins=True)
+    both = _faults(passer=someone).apply(masks, joints, np.random.default_rng(0))
+    assert (both >= masks).all()
+    assert both[0, :, :35].any()
+    assert both[2, :, 65:].any()
+
+
+def test_whoever_is_hidden_nearly_whole_is_lost():
+    masks, joints = _figure()
+    wall = Passer(at=0.0, speed=0.5, width=0.6, tall=1.3, joins=False)
+    seen = _faults(passer=wall).apply(masks, joints, np.random.default_rng(0))
+    assert [bool(frame.any()) for frame in seen] == [False, True, True]
+
+
+def test_streams_drop_frames_of_some_walks():
+    gaps = []
+    for seed in range(200):
+        numbers = walkers._seen(np.random.default_rng(seed), 24)
+        assert (np.diff(numbers) >= 1).all()
+        gaps.append(numbers[-1] - numbers[0] - 23)
+    assert 0.03 < np.mean(np.array(gaps) > 0) < 0.15
 
 
 def test_closing_and_opening_near_the_person_is_that_of_the_whole_picture():
