@@ -15,8 +15,9 @@ from meshgait_cli.network.meshgait import MeshGait, ModelConfig
 from meshgait_cli.network.variants import VARIANTS, alone
 from meshgait_cli.synth.corpus import Corpus, make_corpus
 from meshgait_cli.training import join
-from meshgait_cli.training.join import fit_maps, joined, strips_of
+from meshgait_cli.training.join import branch_of, fit_maps, joined, strips_of
 from meshgait_cli.training.losses import nearest_loss, part_distances
+from meshgait_cli.training.rejoin import rejoined
 from meshgait_cli.training.settings import TrainSettings
 
 TINY = ModelConfig(
@@ -48,6 +49,31 @@ def test_what_is_joined_says_what_its_parts_say() -> None:
         torch.testing.assert_close(
             whole.embed(walk), sum(net.embed(walk) for net in nets), atol=1e-5, rtol=1e-4
         )
+
+
+def test_what_was_joined_comes_apart_as_it_was() -> None:
+    nets = parts()
+    whole = joined(TINY, nets)
+    for net in nets:
+        part = branch_of(whole, net.config.fusion)
+        assert part.config == net.config
+        for key, value in net.state_dict().items():
+            assert torch.equal(part.state_dict()[key], value), key
+    with pytest.raises(ValueError, match="no branch 'arms'"):
+        whole.columns("energy", "arms")
+
+
+def test_one_branch_is_replaced_and_the_maps_are_fitted_anew(tmp_path: Path) -> None:
+    make_corpus(tmp_path / "corpus", 6, seed=4, sequences=2, frames=12)
+    corpus = Corpus.open(tmp_path / "corpus")
+    whole, new = joined(TINY, parts()), parts()[0]
+    with torch.no_grad():
+        new.energy_branch.stem[0].weight.mul_(1.5)  # type: ignore[union-attr]
+    done = rejoined(whole, [new], corpus, tmp_path)
+    before, after = whole.state_dict(), done.state_dict()
+    moved = {key for key in after if not torch.equal(after[key], before[key])}
+    assert moved == {"fcs.weight", "energy_branch.stem.0.weight"}
+    assert torch.equal(after["energy_branch.stem.0.weight"], new.state_dict()["energy_branch.stem.0.weight"])
 
 
 @pytest.mark.parametrize("branch", ["energy", "heatmap", "concat", "arms", ""])

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from meshgait_cli.errors import MeshgaitError, UsageError
+from meshgait_cli.network.checkpoint import save
 from meshgait_cli.network.meshgait import MeshGait, ModelConfig
 from meshgait_cli.network.variants import VARIANTS
 from meshgait_cli.synth.corpus import PROBES, Corpus, make_corpus
@@ -150,6 +151,19 @@ def test_a_new_run_may_begin_with_anothers_weights(corpus, tmp_path):
     assert torch.equal(second.model.state_dict()["fcs.weight"], first.average["fcs.weight"])
     assert second.step == 0
     assert second.began.startswith("1 steps")
+
+
+def test_one_branch_may_begin_as_it_is_in_a_whole_network(corpus, tmp_path):
+    config = replace(TINY, fusion="concat", hrnet="tiny", squeeze=8, volume_channels=(4, 4, 8), energy=(8, 8))
+    whole = MeshGait(config).eval()
+    save(whole, tmp_path / "whole.safetensors", trained=True)
+    run = _run(corpus, tmp_path)
+    run.start_from(tmp_path / "whole.safetensors")
+    state = run.model.state_dict()
+    assert torch.equal(state["fcs.weight"], whole.fcs.weight[:, whole.columns("silhouette")])
+    key = next(key for key in state if key.startswith("silhouette_branch.") and key.endswith("weight"))
+    assert torch.equal(state[key], whole.state_dict()[key])
+    assert run.began.startswith("whole@")
 
 
 def test_another_recipes_checkpoint_is_refused(corpus, tmp_path):
