@@ -224,13 +224,14 @@ class Run:
         share that is done and the loss.
         """
         saved = looked = self.seconds
-        sums: dict[str, float] = {}
+        sums, counted = dict[str, float](), 0
         first = self.group.first
         while (gone := self.group.agreed(self.share(minutes, steps))) < 1:
             start = time.monotonic()
             losses = self.advance(gone)
             for key, value in losses.items():
                 sums[key] = sums.get(key, 0.0) + value
+            counted += 1
             self.seconds += time.monotonic() - start
             if not first:
                 continue
@@ -238,8 +239,8 @@ class Run:
                 tick(self.share(minutes, steps), losses["loss"])
             if self.step % LOG_EVERY == 0:
                 line = {"step": self.step, "seconds": round(self.seconds, 1)}
-                self._write(line | {key: round(value / LOG_EVERY, 5) for key, value in sums.items()}, log)
-                sums = {}
+                self._write(line | {key: round(value / counted, 5) for key, value in sums.items()}, log)
+                sums, counted = {}, 0
             if self.seconds - saved > save_every:
                 self.save()
                 saved = self.seconds

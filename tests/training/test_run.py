@@ -14,7 +14,7 @@ from meshgait_cli.network.checkpoint import save
 from meshgait_cli.network.meshgait import MeshGait, ModelConfig
 from meshgait_cli.network.variants import VARIANTS
 from meshgait_cli.synth.corpus import PROBES, Corpus, make_corpus
-from meshgait_cli.training import recipes
+from meshgait_cli.training import loop, recipes
 from meshgait_cli.training.batches import Batches
 from meshgait_cli.training.heldout import rank_one
 from meshgait_cli.training.loop import Run, learning_rate
@@ -140,6 +140,20 @@ def test_a_run_stops_when_its_time_is_used_and_leaves_a_checkpoint(corpus, tmp_p
     assert again.resume()
     again.train(0.002)
     assert again.step == run.step  # no time is left
+
+
+def test_the_first_line_after_a_cut_is_the_mean_of_the_steps_since(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "LOG_EVERY", 3)
+    monkeypatch.setattr(Run, "advance", lambda run, share: _stepped(run))
+    run = _run(corpus, tmp_path)
+    run.step, lines = 1, []
+    run.train(steps=6, log=lines.append)
+    assert [(line["step"], line["loss"]) for line in lines] == [(3, 2.5), (6, 5.0)]
+
+
+def _stepped(run: Run) -> dict[str, float]:
+    run.step += 1
+    return {"loss": float(run.step)}
 
 
 def test_a_new_run_may_begin_with_anothers_weights(corpus, tmp_path):
