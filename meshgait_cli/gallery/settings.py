@@ -90,7 +90,7 @@ class Settings:
         before, self._found = self._found, read_settings(self._place)
         return self._found != before
 
-    def take_model(self, model: dict[str, Any]) -> None:
+    def take_model(self, model: dict[str, Any] | None) -> None:
         self._replace(model=model)
 
     def take_seal(self, seal: dict[str, Any]) -> None:
