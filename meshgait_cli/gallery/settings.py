@@ -8,7 +8,7 @@ from contextlib import suppress
 from secrets import token_hex
 from typing import Any
 
-from ..errors import GalleryError, MeshgaitError
+from ..errors import GalleryUnreadable, MeshgaitError
 from .place import Anywhere, Place, place_at
 from .private import as_json
 
@@ -32,7 +32,7 @@ def is_encrypted(where: Anywhere) -> bool:
 
 
 def read_settings(where: Anywhere) -> dict[str, Any]:
-    """Raises GalleryError when they are damaged or of another version."""
+    """Raises GalleryUnreadable when they are damaged or of another version."""
     place = place_at(where)
     try:
         settings = json.loads(place.read(SETTINGS))
@@ -41,8 +41,8 @@ def read_settings(where: Anywhere) -> dict[str, Any]:
             _check(settings)
             return dict(settings)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise GalleryError(f"{place}/{SETTINGS} is damaged: {error}") from error
-    raise GalleryError(
+        raise GalleryUnreadable(f"{place}/{SETTINGS} is damaged: {error}") from error
+    raise GalleryUnreadable(
         f"{place} is a gallery of version {schema}, which this meshgait does not read: use the meshgait "
         "that made it, or enrol its people into a new gallery"
     )
