@@ -12,15 +12,35 @@ from ..errors import GalleryUnreadable, MeshgaitError
 from .place import Anywhere, Place, place_at
 from .private import as_json
 
-__all__ = ["SCHEMA", "SETTINGS", "Settings", "is_encrypted", "is_store", "read_settings"]
+__all__ = [
+    "FILES",
+    "HIDDEN",
+    "SCHEMA",
+    "SETTINGS",
+    "Settings",
+    "gallery_at",
+    "is_encrypted",
+    "is_store",
+    "read_settings",
+]
 
 SCHEMA = {"plain": 1, "sealed": 2}  # what does not know seals refuses a sealed one as too new
 SETTINGS = "gallery.json"
+FILES = "files.json"  # of a gallery that follows a folder of videos: what it was made of
+HIDDEN = ".meshgait/gallery"  # where that lies in the folder
 _VECTORS = "vectors"  # where the table lies, unless the settings name another place
 
 
 def is_store(where: Anywhere) -> bool:
     return place_at(where).has(SETTINGS)
+
+
+def gallery_at(where: Anywhere) -> Place:
+    """Where the gallery lies: of a folder of videos that has become one, hidden inside it."""
+    place = place_at(where)
+    if place.remote or is_store(place) or not is_store(hidden := place.below(HIDDEN)):
+        return place
+    return hidden
 
 
 def is_encrypted(where: Anywhere) -> bool:

@@ -5,6 +5,7 @@
     GALLERY/silhouettes/ID.npz  what the embedding was made of, unless that was not wanted
     GALLERY/calibration.json    what turns distances into probabilities, once there is one
     GALLERY/audit.jsonl         who was enrolled, searched, removed, when
+    GALLERY/files.json          of one that follows a folder of videos: the files it was made of (`mirror`)
 
 Every write is one transaction: what `add` has returned is there after a crash, what it has not is there
 whole or not at all. Several processes may write, one after the other behind a lock, and read at any time.
@@ -31,14 +32,15 @@ from .place import Anywhere, Folder, place_at
 from .private import as_json
 from .seal import Seal, said
 from .sequence import GallerySequence, checked_name, meant
-from .settings import SCHEMA, SETTINGS, Settings, is_store
+from .settings import FILES, SCHEMA, SETTINGS, Settings, gallery_at, is_store
 from .table import COLUMNS, Table, Where
 
 __all__ = ["Store", "is_store"]
 
 
 class Store:
-    """A gallery in a folder, or in an object store (s3://bucket/name).
+    """A gallery in a folder, or in an object store (s3://bucket/name); of a folder of videos the gallery that
+    it has become.
 
     passphrase: of an encrypted gallery; None takes it from the environment. Raises SourceNotFound where there
     is none, UsageError when a passphrase is wanted and none is given, GalleryError when it is wrong, or the
@@ -46,9 +48,12 @@ class Store:
     """
 
     def __init__(self, where: Anywhere, passphrase: str | None = None) -> None:
-        self.place = place = place_at(where)
+        self.place = place = gallery_at(where)
         if not is_store(place):
-            raise SourceNotFound(f"{place} is no gallery: `meshgait gallery create {place}` makes one")
+            raise SourceNotFound(
+                f"{place} is no gallery: `meshgait gallery create {place}` makes one, and a folder of videos "
+                "becomes one when `match` or `watch` first uses it"
+            )
         settings, address = Settings(place), place.address
         header = settings.seal
         seal = None if header is None else Seal.unlocked(header, said(passphrase, address), address)
@@ -115,6 +120,7 @@ class Store:
         Raises GalleryError when an embedding was made by another model than the gallery's, UsageError for a
         name that is none.
         """
+        self.require_own()
         names = {name: checked_name(name) for name in {one.identity for one in sequences}}
         sequences = [
             one if names[one.identity] == one.identity else replace(one, identity=names[one.identity])
@@ -131,6 +137,14 @@ class Store:
         """Raises GalleryError when the gallery's embeddings are of another shape."""
         self.holding.require(shape=shape)
 
+    def require_own(self) -> None:
+        """Raises GalleryError for a gallery that follows a folder of videos: what is changed in the folder,
+        and there alone, is changed in it."""
+        if not self.place.remote and self.place.has(FILES):
+            raise GalleryError(
+                f"{self.place} follows the folder that it lies in: put in, rename or take out files there"
+            )
+
     def remove(self, identity: str, sequence_id: str | None = None) -> int:
         """Erase a person, or one sequence of theirs; returns how many sequences that were.
 
@@ -138,6 +152,7 @@ class Store:
         when it returns. After a crash in the middle the next write finishes it. Raises GalleryError when
         there is no such person or sequence.
         """
+        self.require_own()
         where = {"identity": [identity]}
         if sequence_id is not None:
             where["id"] = [sequence_id]
@@ -149,6 +164,7 @@ class Store:
     def rename(self, identity: str, new: str) -> int:
         """Give a person another name; the old one is erased. Raises GalleryError when there is no such
         person, or somebody has the new name."""
+        self.require_own()
         new = checked_name(new)
         with self.holding.changing():
             if new == identity:
@@ -160,6 +176,7 @@ class Store:
     def merge(self, into: str, others: Sequence[str]) -> int:
         """Make several people one: those of `others` become `into`, who must be known. Returns how many
         sequences moved. Raises GalleryError when somebody is not known."""
+        self.require_own()
         with self.holding.changing():
             self._known({"identity": [into]}, into)
             return self._move("merge", [name for name in others if name != into], into)
