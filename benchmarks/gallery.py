@@ -164,7 +164,7 @@ def by_index(store: Store, asked: np.ndarray, truth: list[list[str]], note: Call
     for probes, many in ((10, 200), (20, 200), (40, 100), (40, 200), (40, 400), (1000, 200)):
         before, table._PROBES = table._PROBES, probes
         answers = [
-            seconds(lambda one=one, many=many: reranked(store._rows.candidates(one, many), one, TOP))
+            seconds(lambda one=one, many=many: reranked(store.holding.rows.candidates(one, many), one, TOP))
             for one in asked[: len(truth)]
         ]
         table._PROBES = before
@@ -175,7 +175,7 @@ def by_index(store: Store, asked: np.ndarray, truth: list[list[str]], note: Call
 
 
 def ids_by_source(store: Store, rows: int) -> list[str]:
-    found = store._rows.columns(["id", "source"])
+    found = store.holding.rows.columns(["id", "source"])
     number = {source: key for key, source in zip(found["id"], found["source"], strict=True)}
     return [number[f"{row:064x}"] for row in range(rows)]
 

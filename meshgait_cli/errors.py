@@ -11,6 +11,7 @@
     ├── SilhouetteError           silhouettes that cannot be read, or are not silhouettes
     ├── ResultError               a result directory that is damaged, incomplete or of another version
     ├── GalleryError              a gallery that is empty, or made by another model
+    │   └── GalleryUnreadable     one that is damaged, or of another version
     ├── BodyError                 a body model file that is missing or not in SMPL's format
     └── RenderError               nothing to draw, or no way to draw it
 
@@ -25,6 +26,7 @@ __all__ = [
     "ChecksumError",
     "DeviceError",
     "GalleryError",
+    "GalleryUnreadable",
     "MeshgaitError",
     "NoWalkerError",
     "RenderError",
@@ -82,7 +84,11 @@ class ResultError(MeshgaitError):
 
 
 class GalleryError(MeshgaitError):
-    """A gallery that is empty, unreadable or made by another model."""
+    """A gallery that is empty, unreadable, or made by another model."""
+
+
+class GalleryUnreadable(GalleryError):
+    """A gallery that is damaged, or of another version."""
 
 
 class BodyError(MeshgaitError):

@@ -171,6 +171,7 @@ def test_match_on_a_folder_of_videos_indexes_once(
     people.mkdir()
     (people / "anna.mp4").write_bytes(short_clip.read_bytes())
     (people / "nobody.mp4").write_bytes(b"no video")
+    from meshgait_cli.gallery.store import Store
     from meshgait_cli.shipped import folder
 
     for stranger in sorted((folder("examples") / "walkers").glob("*.npz"))[:3]:
@@ -188,8 +189,12 @@ def test_match_on_a_folder_of_videos_indexes_once(
     (people / "anna.mp4").unlink()
     third = json.loads(meshgait("match", short_clip, "-g", people, "--json").out)
     assert third["identities"] == 3
-    index = (people / ".meshgait" / "index.json").read_text()
-    assert "anna" not in index
+    store = Store(people)
+    assert "anna" not in store.people()
+    actions = [entry["action"] for entry in store.audit.entries("anna")]
+    assert (actions[0], actions[-1]) == ("enrol", "remove")
+    hidden = [path for path in (people / ".meshgait").rglob("*") if path.is_file()]
+    assert not any(b"anna" in path.read_bytes() for path in hidden)
 
 
 def test_embed_takes_what_extract_wrote(

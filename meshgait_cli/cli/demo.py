@@ -57,9 +57,8 @@ def demo(
 
     with showing("report", quiet) as progress:
         page = write_report(
-            found, to / "report.html", extractor=extractor if mesh else None, gallery=gallery,
-            progress=progress,
-        )  # fmt: skip
+            found, to / "report.html", extractor=extractor if mesh else None, progress=progress
+        )
     looks = [
         ("the answer, as a page", page),
         ("her silhouettes", result.folder / (walker.contact_file or "")),

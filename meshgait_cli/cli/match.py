@@ -88,7 +88,7 @@ def match(
             announce=None if quiet else _announce,
         )  # fmt: skip
         if page is not None:
-            write_report(found, page, extractor=extractor, gallery=gallery, progress=progress)
+            write_report(found, page, extractor=extractor, progress=progress)
     for note in found.notes:
         err().print(f"note: {note}", style="yellow", markup=False)
     trained = all(walker.embedding.trained for walker in found.walkers)

@@ -20,7 +20,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from ..errors import GalleryError
+from ..errors import GalleryError, GalleryUnreadable
 from .place import Anywhere, place_at
 from .seal import Seal
 
@@ -121,7 +121,7 @@ class Audit:
             self._place.write_new(KEY, secrets.token_hex(32).encode())
             return bytes.fromhex(self._place.read(KEY).decode())
         except ValueError as error:
-            raise GalleryError(
+            raise GalleryUnreadable(
                 f"{self._place}/{KEY} is damaged: take it from a copy, the log cannot name people without it"
             ) from error
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import GalleryError, MeshgaitError, NoWalkerError, SourceNotFound, UsageError
-from ..results.directory import is_result
-from .folder import digest_of, sources_in
-from .private import lies_in_memory, swept, workplace
-from .sequence import GallerySequence, checked_label, checked_name
+from ..errors import GalleryError, MeshgaitError, NoWalkerError
+from .private import lies_in_memory, swept
+from .sequence import GallerySequence, checked_label
+from .sources import digest_of, listed, sequences_in
 from .store import Store
-from .walkers import Walker, kind_of, walkers_in
+from .walkers import kind_of
 
 if TYPE_CHECKING:
     from ..pipeline import Extractor, Progress
@@ -32,16 +31,6 @@ class Enrolment:
     people: tuple[str, ...]
     already: int
     notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """identity: None where the source itself names its people."""
-
-    address: str
-    identity: str | None
-    name: str
-    view: str = ""
 
 
 def enrol(
@@ -67,8 +56,9 @@ def enrol(
     GalleryError when the embeddings are of another model than the gallery's; and, when nothing at all could
     be enrolled, what was wrong.
     """
+    store.require_own()
     camera, view = checked_label(camera, "camera"), checked_label(view, "view")
-    todo = [found for source in sources for found in _listed(str(source), identity)]
+    todo = [found for source in sources for found in listed(str(source), identity)]
     if not todo:
         raise NoWalkerError(f"nothing to enrol in {', '.join(map(str, sources))}")
     if any(kind_of(source.address) != "embeddings" for source in todo):
@@ -93,12 +83,9 @@ def enrol(
             already += 1
             continue
         try:
-            with workplace(store.work) as place:
-                walkers, note = _walkers(source, extractor, place, progress)
-                found = [
-                    _sequence(source, walker, n if len(walkers) > 1 else 0, digest, camera, view)
-                    for n, walker in enumerate(walkers, 1)
-                ]
+            found, note = sequences_in(
+                source, digest, extractor, store.work, progress, camera=camera, view=view
+            )
         except (OSError, MeshgaitError) as error:
             if len(todo) == 1 or (isinstance(error, MeshgaitError) and error.exit_code == 2):
                 raise
@@ -117,56 +104,3 @@ def enrol(
             "/dev/shm has no room: what was cut out of videos lay unencrypted on the disk for a while"
         )
     return Enrolment(len(ids), tuple(sorted(people)), already, tuple(notes))
-
-
-def _listed(source: str, identity: str | None) -> Iterator[_Source]:
-    path = Path(source)
-    if "://" not in source and not path.exists():
-        raise SourceNotFound(f"there is no {source}")
-    if identity is not None:
-        yield _Source(source, checked_name(identity), path.name)
-    elif path.is_dir() and not is_result(path):
-        for found, name in sources_in(path):
-            parts = found.relative_to(path).parts
-            named = kind_of(found) == "embeddings"
-            view = parts[2] if len(parts) > 3 else ""  # identity/type/view/file
-            yield _Source(str(found), None if named else name, found.relative_to(path).as_posix(), view)
-    elif path.is_file() and kind_of(path) == "embeddings":
-        yield _Source(source, None, path.name)
-    else:
-        raise UsageError(
-            f"whose walk is {source}? Say --identity NAME, or give a folder with a file or folder for each "
-            "person"
-        )
-
-
-def _walkers(
-    source: _Source, extractor: Extractor, place: Path, progress: Progress | None
-) -> tuple[list[Walker], str]:
-    walkers = walkers_in(source.address, extractor, place, progress)
-    if source.identity is None or kind_of(source.address) not in ("video", "result") or len(walkers) == 1:
-        return walkers, ""
-    best = max(walkers, key=lambda walker: (walker.embedding.quality, walker.embedding.frames))
-    return [best], (
-        f"{len(walkers)} people walk in {source.name}: {best.label}, the best seen, "
-        f"stands for {source.identity}"
-    )
-
-
-def _sequence(
-    source: _Source, walker: Walker, number: int, digest: str, camera: str, view: str
-) -> GallerySequence:
-    """number: the walker's in a source of several, so that no two of them have the same name; 0 alone."""
-    told = [walker.label] if source.identity not in (None, walker.label) else []
-    return GallerySequence(
-        identity=walker.label if source.identity is None else source.identity,
-        name=" ".join([source.name, *told, *([f"#{number}"] if number else [])]),
-        embedding=walker.embedding,
-        source=digest,
-        video=walker.video,
-        start_s=walker.start_s,
-        end_s=walker.end_s,
-        view=view or source.view or walker.view,
-        camera=camera,
-        silhouettes=walker.silhouettes,
-    )

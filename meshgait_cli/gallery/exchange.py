@@ -25,7 +25,8 @@ from .keepsakes import unpacked
 from .place import Folder, address_of, is_remote
 from .private import make_folder, owner_only, write_json
 from .sequence import GallerySequence
-from .store import Store, is_store
+from .settings import gallery_at, is_store
+from .store import Store
 
 __all__ = ["export", "import_into", "is_export"]
 
@@ -140,7 +141,7 @@ def import_into(store: Store, folder: Path, passphrase: str | None = None) -> li
     if not is_remote(folder) and not folder.exists():
         raise SourceNotFound(f"there is no {folder}")
     known = {row["id"] for row in store.describe()}
-    if is_store(folder) or is_remote(folder):
+    if is_store(gallery_at(folder)) or is_remote(folder):
         return _copied(Store(folder, passphrase), store, known)
     if not is_export(folder):
         raise GalleryError(f"{folder} is no gallery, nor was it exported by meshgait: it has no {INDEX}")

@@ -1,62 +1,46 @@
-"""A gallery as people keep it: a folder of videos, results or silhouettes, one name a person.
+"""A folder of videos, results or silhouettes, one name a person (`sources`), as a gallery.
 
-    gallery/anna.mp4                gallery/anna/monday.mp4, gallery/anna/tuesday.mp4
-    gallery/anna.npz                gallery/anna/<type>/<view>/*.pkl (OpenGait's tree)
-    gallery/anna/manifest.json …    (a result of `meshgait extract`)
-
-Its index lives in the hidden folder `.meshgait` inside it: content hashes and embeddings, so that only
-new or changed files are processed again, and whoever is taken out of the folder is gone from the index
-at the next use.
+It becomes one, hidden inside it (`mirror`), and only new or changed files are read again. Whoever is taken
+out of the folder is erased from it at the next use.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from secrets import token_hex
+from typing import TYPE_CHECKING
 
-from ..assets import sha256_of
-from ..errors import GalleryError, MeshgaitError, ResultError, SourceNotFound
-from ..results.directory import EMBEDDINGS, is_result
-from ..results.embeddings import SUFFIXES as EMBEDDING_SUFFIXES
-from ..results.embeddings import EmbeddingSet, LabelledEmbedding
-from ..results.manifest import MANIFEST
-from ..video.sources import VIDEO_SUFFIXES
+from ..errors import GalleryError, MeshgaitError, SourceNotFound, UsageError
+from .mirror import File, Mirror
 from .search import Gallery, GallerySequence
-from .walkers import IMAGE_SUFFIXES, SILHOUETTE_SUFFIXES, Walker, kind_of, walkers_in
+from .sequence import checked_name
+from .settings import HIDDEN
+from .sources import Source, digest_of, listed, sequences_in
+from .store import Store
+from .walkers import kind_of
 
 if TYPE_CHECKING:
     from ..pipeline import Extractor, Progress
 
-__all__ = ["HIDDEN", "Indexed", "digest_of", "index_folder", "sources_in"]
+__all__ = ["Indexed", "index_folder"]
 
-HIDDEN = ".meshgait"
-_SCHEMA = 1
+_TOGETHER = 64  # files that go into the gallery in one transaction
 
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """A folder's gallery, how many of its files had to be processed now, and what to tell the user."""
+    """A folder's gallery, how many of its files had to be processed now, and what to tell the user. store:
+    where it is kept; None where nothing can be written into the folder."""
 
     gallery: Gallery
     processed: int
     reused: int
     notes: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class _Item:
-    """One source of one identity, and what the index knows of it."""
-
-    path: Path
-    identity: str
-    digest: str = ""
-    embeddings: list[LabelledEmbedding] = field(default_factory=list)
-    note: str = ""
+    store: Store | None = None
 
 
 def index_folder(
@@ -66,7 +50,8 @@ def index_folder(
     progress: Progress | None = None,
     announce: Callable[[str, int, int], None] | None = None,
 ) -> Indexed:
-    """Bring the index of `folder` up to date and return its gallery.
+    """Bring the gallery hidden in `folder` up to date and return it. Nothing but silhouettes and embeddings
+    is kept of a video. What was interrupted goes on after the last video that was done.
 
     announce(name, number, count) is called before each new file is processed.
     Raises SourceNotFound when there is no such folder, GalleryError when it holds nobody usable or
@@ -74,168 +59,73 @@ def index_folder(
     """
     if not folder.is_dir():
         raise SourceNotFound(f"there is no gallery folder {folder}")
-    items = [_Item(path, identity) for path, identity in sources_in(folder)]
-    if not items:
+    sources, notes = _sources(folder)
+    if not sources:
+        if (folder / HIDDEN).exists():
+            Mirror(folder, "", {})
         raise GalleryError(
             f"the gallery {folder} is empty: put in NAME.mp4, NAME/*.mp4, or extracted results by name"
         )
-    settings = json.dumps([extractor.settings.__repr__(), extractor.embedder.model_id])
-    known = _read_index(folder, settings)
-    new: list[_Item] = []
-    for item in items:
-        item.digest = digest_of(item.path)
-        kept = known.get(_key(folder, item.path))
-        if kept is not None and kept.digest == item.digest and kept.identity == item.identity:
-            item.embeddings, item.note = kept.embeddings, kept.note
-        else:
-            new.append(item)
-    for number, item in enumerate(new, 1):
+    digests = {}
+    for name, source in sources.items():
+        with suppress(FileNotFoundError):  # somebody is taking files out just now
+            digests[name] = digest_of(Path(source.address))
+    settings = json.dumps([repr(extractor.settings), extractor.embedder.model_id])
+    mirror = Mirror(folder, settings, digests)
+    new = [name for name in digests if name not in mirror.files]
+    fresh: dict[str, tuple[File, list[GallerySequence]]] = {}
+    for number, name in enumerate(new, 1):
         if announce:
-            announce(_key(folder, item.path), number, len(new))
-        _process(item, folder, extractor, progress)
-    if new or len(known) != len(items):
-        _write_index(folder, settings, items, extractor)
-    notes = tuple(item.note for item in items if item.note)
-    sequences = tuple(
-        GallerySequence(e.id, _key(folder, item.path) + (f" {e.type}" if e.type else ""), e.embedding)
-        for item in items
-        for e in item.embeddings
-    )
+            announce(name, number, len(new))
+        found, note = _sequences(sources[name], digests[name], extractor, mirror.work, progress)
+        fresh[name] = File(digests[name], [one.id for one in found], note), found
+        if len(fresh) == _TOGETHER or kind_of(sources[name].address) == "video" or number == len(new):
+            mirror.add(fresh)
+            fresh = {}
+    notes += [file.note for name in digests if (file := mirror.files[name]).note]
+    sequences = tuple(mirror.sequences())
     if not sequences:
         raise GalleryError(f"nobody in the gallery {folder} can be used: {'; '.join(notes)}")
-    return Indexed(Gallery(sequences), len(new), len(items) - len(new), notes)
+    if mirror.store is None:
+        notes.append(
+            f"nothing can be kept in {folder} ({mirror.trouble}): what is new is read again each time"
+        )
+    return Indexed(Gallery(sequences), len(new), len(digests) - len(new), tuple(notes), mirror.store)
 
 
-def sources_in(folder: Path) -> Iterator[tuple[Path, str]]:
-    """(path, identity) of everything in the folder that can hold a walker."""
-    files = (*VIDEO_SUFFIXES, *SILHOUETTE_SUFFIXES, *EMBEDDING_SUFFIXES)
-    for child in sorted(folder.iterdir()):
-        if child.name.startswith("."):
-            continue
-        if child.is_dir():
-            yield from ((path, child.name) for path in _below(child, files))
-        elif child.suffix.lower() in files:
-            yield child, child.stem
+def _sources(folder: Path) -> tuple[dict[str, Source], list[str]]:
+    """By name; and what is to be said about those whose names are none."""
+    sources, notes = {}, []
+    for source in listed(str(folder)):
+        try:
+            source.name.encode()
+            if source.identity is not None:
+                checked_name(source.identity)
+        except (UnicodeEncodeError, UsageError) as error:
+            why = error if isinstance(error, UsageError) else "its name is no text"
+            notes.append(f"{source.name!r} is left out: {why}")
+        else:
+            sources[source.name] = source
+    return sources, notes
 
 
-def _below(folder: Path, files: tuple[str, ...]) -> Iterator[Path]:
-    if is_result(folder):
-        yield folder
-        return
-    children = [child for child in sorted(folder.iterdir()) if not child.name.startswith(".")]
-    if any(child.suffix.lower() in IMAGE_SUFFIXES for child in children):
-        yield folder  # a folder of masks is one sequence
-        return
-    for child in children:
-        if child.is_dir():
-            yield from _below(child, files)
-        elif child.suffix.lower() in files:
-            yield child
-
-
-def _process(item: _Item, folder: Path, extractor: Extractor, progress: Progress | None) -> None:
-    """Fill in the item's embeddings, or the note that says why it has none."""
-    name = _key(folder, item.path)
+def _sequences(
+    source: Source, digest: str, extractor: Extractor, work: Path, progress: Progress | None
+) -> tuple[list[GallerySequence], str]:
+    """Under new ids, and a note about them, or why there are none."""
     try:
-        walkers = walkers_in(item.path, extractor, folder / HIDDEN / "results" / item.identity, progress)
+        found, note = sequences_in(source, digest, extractor, work, progress)
     except (OSError, MeshgaitError) as error:
-        if isinstance(error, MeshgaitError) and error.exit_code == 2:
+        if isinstance(error, UsageError) and not isinstance(error, SourceNotFound):
             raise
-        item.note = f"{name} is left out: {error}"
-        return
-    other = next((w for w in walkers if w.embedding.model_id != extractor.embedder.model_id), None)
-    if other is not None:
+        return [], f"{source.name} is left out: {error}"
+    model_id = extractor.embedder.model_id
+    if other := next((one for one in found if one.embedding.model_id != model_id), None):
         raise GalleryError(
-            f"{name} holds embeddings of {other.embedding.model_id}, but {extractor.embedder.model_id} is in "
-            "use: embed it again, or choose that model with --model"
+            f"{source.name} holds embeddings of {other.embedding.model_id}, but {model_id} is in use: embed "
+            "it again, or choose that model with --model"
         )
-    if kind_of(item.path) in ("video", "result") and len(walkers) > 1:
-        best = max(walkers, key=lambda walker: (walker.embedding.quality, walker.embedding.frames))
-        item.note = (
-            f"{len(walkers)} people walk in {name}: {best.label}, the best seen, stands for {item.identity}"
-        )
-        walkers = [best]
-    item.embeddings = [_labelled(item, walker) for walker in walkers]
-
-
-def _labelled(item: _Item, walker: Walker) -> LabelledEmbedding:
-    named = item.path.suffix.lower() in EMBEDDING_SUFFIXES
-    return LabelledEmbedding(
-        id=walker.label if named else item.identity,
-        embedding=walker.embedding,
-        type="" if named else walker.label if walker.label != item.identity else "",
-    )
-
-
-def _key(folder: Path, path: Path) -> str:
-    return path.relative_to(folder).as_posix()
-
-
-def digest_of(path: Path) -> str:
-    """sha256 of a file; of a result's manifest and embeddings; of a mask folder's files."""
-    if path.is_file():
-        return sha256_of(path)
-    if is_result(path):
-        files = [path / MANIFEST, path / EMBEDDINGS]
-    else:
-        files = sorted(file for file in path.iterdir() if file.is_file())
-    total = hashlib.sha256()
-    for file in files:
-        total.update(f"{file.name}:{sha256_of(file) if file.is_file() else ''}\n".encode())
-    return total.hexdigest()
-
-
-def _read_index(folder: Path, settings: str) -> dict[str, _Item]:
-    """What is known, by relative path; nothing when the index is missing, damaged or of another model."""
-    place = folder / HIDDEN
     try:
-        index: dict[str, Any] = json.loads((place / "index.json").read_text(encoding="utf-8"))
-        if index["schema"] != _SCHEMA or index["settings"] != settings:
-            return {}
-        stored = EmbeddingSet.read(place / EMBEDDINGS)
-        items = {
-            key: _Item(folder / key, entry["identity"], entry["sha256"], [], entry["note"])
-            for key, entry in index["items"].items()
-        }
-        for embedding in stored.items:
-            items[embedding.path].embeddings.append(embedding)
-        if any(len(items[key].embeddings) != entry["count"] for key, entry in index["items"].items()):
-            return {}
-        return items
-    except (OSError, ValueError, KeyError, TypeError, ResultError):
-        return {}
-
-
-def _write_index(folder: Path, settings: str, items: list[_Item], extractor: Extractor) -> None:
-    place = folder / HIDDEN
-    embeddings: list[LabelledEmbedding] = []
-    for item in items:
-        item.embeddings = [
-            LabelledEmbedding(e.id, e.embedding, e.type, e.view, _key(folder, item.path))
-            for e in item.embeddings
-        ]
-        embeddings += item.embeddings
-    index = {
-        "schema": _SCHEMA,
-        "settings": settings,
-        "items": {
-            _key(folder, item.path): {
-                "identity": item.identity,
-                "sha256": item.digest,
-                "count": len(item.embeddings),
-                "note": item.note,
-            }
-            for item in items
-        },
-    }
-    try:
-        place.mkdir(mode=0o700, exist_ok=True)
-        # Between these two writes the counts disagree, and the next run starts the index afresh.
-        EmbeddingSet(tuple(embeddings), extractor.embedder.model_id, extractor.embedder.trained).write(
-            place / EMBEDDINGS
-        )
-        temporary = place / f".index.{os.getpid()}.tmp"
-        temporary.write_text(json.dumps(index, indent=1, ensure_ascii=False), encoding="utf-8")
-        os.replace(temporary, place / "index.json")
-    except PermissionError:
-        return  # a read-only gallery is searched all the same; it is only indexed anew each time
+        return [replace(one, id=token_hex(8), identity=checked_name(one.identity)) for one in found], note
+    except UsageError as error:
+        return [], f"{source.name} is left out: {error}"

@@ -41,8 +41,8 @@ class Refused:
 @dataclass(frozen=True, slots=True, eq=False)
 class Identification:
     """answers: one a usable walker. walkers: the same, with their silhouettes. gallery: what they were
-    compared with (of a large store, the part that matters). people: how many are known. store: where it is
-    one."""
+    compared with (of a large store, the part that matters). people: how many are known. store: where they
+    are; None when that is memory alone."""
 
     answers: tuple[Answer, ...]
     walkers: tuple[Walker, ...]

@@ -31,11 +31,12 @@ _SAMPLE = 200  # and people of it who make the cohort
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """people: how many are known. store: where it is one; else folder: the indexed folder's gallery."""
+    """people: how many are known. store: where they are; None when that is memory alone. read: all of them,
+    where they have been read already."""
 
     people: int
     store: Store | None
-    folder: Gallery | None
+    read: Gallery | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -45,7 +46,7 @@ class Known:
 
     def load(self) -> None:
         """Read now what every question needs, not at the first one."""
-        if self.store is not None and self._small:
+        if self._small:
             self._whole  # noqa: B018
 
     def near(self, embeddings: Sequence[GaitEmbedding]) -> Gallery:
@@ -53,9 +54,8 @@ class Known:
 
         Raises GalleryError for embeddings of another model or shape.
         """
-        if self.folder is not None:
-            return self.folder
-        assert self.store is not None
+        if self.store is None:
+            return self._whole
         for embedding in embeddings:
             self.store.require_model(embedding.model_id)
             self.store.require_shape(embedding.values.shape)
@@ -68,10 +68,12 @@ class Known:
 
     @cached_property
     def _small(self) -> bool:
-        return self.store is not None and len(self.store) <= _WHOLE
+        return self.store is None or self.read is not None or len(self.store) <= _WHOLE
 
     @cached_property
     def _whole(self) -> Gallery:
+        if self.read is not None:
+            return self.read
         assert self.store is not None
         return Gallery(tuple(self.store.sequences()))
 
@@ -108,19 +110,19 @@ def open_known(
     progress: Progress | None = None,
     announce: Callable[[str, int, int], None] | None = None,
 ) -> Known:
-    """Open a gallery, or index a folder of known people.
+    """Open a gallery, or bring that of a folder of known people up to date.
 
     passphrase: of an encrypted gallery. announce: as `index_folder` has it. Raises SourceNotFound where there
     is none, GalleryError when it is empty, damaged or of another model.
     """
     if not is_remote(gallery) and not is_store(gallery):
         indexed = index_folder(gallery, extractor, progress=progress, announce=announce)
-        return Known(len(indexed.gallery.identities), None, indexed.gallery, indexed.notes)
+        return Known(len(indexed.gallery.identities), indexed.store, indexed.gallery, indexed.notes)
     store = Store(gallery, passphrase)
     people = len(store.people())
     if not people:
         raise GalleryError(f"the gallery {store.place} is empty: `meshgait gallery enroll` puts people in")
-    return Known(people, store, None)
+    return Known(people, store)
 
 
 def check_question(far: float, sets: str) -> None:

@@ -28,7 +28,7 @@ def change_passphrase(where: Anywhere, old: str | None, new: Callable[[], str]) 
     _opened(place, old)
     fresh = new()
     store = Store(place, old)
-    with store.changing():
+    with store.holding.changing():
         settings, seal = _opened(place, old)  # another process may have changed it meanwhile
         if fresh == said(old, place.address):
             raise UsageError("the new passphrase is the old one: nothing was changed")

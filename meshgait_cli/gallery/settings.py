@@ -8,19 +8,39 @@ from contextlib import suppress
 from secrets import token_hex
 from typing import Any
 
-from ..errors import GalleryError, MeshgaitError
+from ..errors import GalleryUnreadable, MeshgaitError
 from .place import Anywhere, Place, place_at
 from .private import as_json
 
-__all__ = ["SCHEMA", "SETTINGS", "Settings", "is_encrypted", "is_store", "read_settings"]
+__all__ = [
+    "FILES",
+    "HIDDEN",
+    "SCHEMA",
+    "SETTINGS",
+    "Settings",
+    "gallery_at",
+    "is_encrypted",
+    "is_store",
+    "read_settings",
+]
 
 SCHEMA = {"plain": 1, "sealed": 2}  # what does not know seals refuses a sealed one as too new
 SETTINGS = "gallery.json"
+FILES = "files.json"  # of a gallery that follows a folder of videos: what it was made of
+HIDDEN = ".meshgait/gallery"  # where that lies in the folder
 _VECTORS = "vectors"  # where the table lies, unless the settings name another place
 
 
 def is_store(where: Anywhere) -> bool:
     return place_at(where).has(SETTINGS)
+
+
+def gallery_at(where: Anywhere) -> Place:
+    """Where the gallery lies: of a folder of videos that has become one, hidden inside it."""
+    place = place_at(where)
+    if place.remote or is_store(place) or not is_store(hidden := place.below(HIDDEN)):
+        return place
+    return hidden
 
 
 def is_encrypted(where: Anywhere) -> bool:
@@ -32,7 +52,7 @@ def is_encrypted(where: Anywhere) -> bool:
 
 
 def read_settings(where: Anywhere) -> dict[str, Any]:
-    """Raises GalleryError when they are damaged or of another version."""
+    """Raises GalleryUnreadable when they are damaged or of another version."""
     place = place_at(where)
     try:
         settings = json.loads(place.read(SETTINGS))
@@ -41,8 +61,8 @@ def read_settings(where: Anywhere) -> dict[str, Any]:
             _check(settings)
             return dict(settings)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise GalleryError(f"{place}/{SETTINGS} is damaged: {error}") from error
-    raise GalleryError(
+        raise GalleryUnreadable(f"{place}/{SETTINGS} is damaged: {error}") from error
+    raise GalleryUnreadable(
         f"{place} is a gallery of version {schema}, which this meshgait does not read: use the meshgait "
         "that made it, or enrol its people into a new gallery"
     )
@@ -90,7 +110,7 @@ class Settings:
         before, self._found = self._found, read_settings(self._place)
         return self._found != before
 
-    def take_model(self, model: dict[str, Any]) -> None:
+    def take_model(self, model: dict[str, Any] | None) -> None:
         self._replace(model=model)
 
     def take_seal(self, seal: dict[str, Any]) -> None:

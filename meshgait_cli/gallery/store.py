@@ -5,6 +5,7 @@
     GALLERY/silhouettes/ID.npz  what the embedding was made of, unless that was not wanted
     GALLERY/calibration.json    what turns distances into probabilities, once there is one
     GALLERY/audit.jsonl         who was enrolled, searched, removed, when
+    GALLERY/files.json          of one that follows a folder of videos: the files it was made of (`mirror`)
 
 Every write is one transaction: what `add` has returned is there after a crash, what it has not is there
 whole or not at all. Several processes may write, one after the other behind a lock, and read at any time.
@@ -15,40 +16,31 @@ With a passphrase, rows, silhouettes and log are sealed (`seal`); gallery.json a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
-from secrets import token_hex
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import GalleryError, SourceNotFound, UsageError
 from ..records import SilhouetteSequence
-from .audit import Audit
-from .keepsakes import Keepsakes
+from .holding import Holding
 from .place import Anywhere, Folder, place_at
-from .private import as_json, in_memory, swept
+from .private import as_json
 from .seal import Seal, said
-from .sealed import table_of
 from .sequence import GallerySequence, checked_name, meant
-from .settings import SCHEMA, SETTINGS, Settings, is_store
-from .table import COLUMNS, Table, Where, damaged
+from .settings import FILES, SCHEMA, SETTINGS, Settings, gallery_at, is_store
+from .table import COLUMNS, Table, Where
 
 __all__ = ["Store", "is_store"]
 
-_ERASING = "erasing"  # this file stands while an erasure is under way
-_BATCH = 10_000  # rows of one transaction
-_RETRIES = 5
-T = TypeVar("T")
-
 
 class Store:
-    """A gallery in a folder, or in an object store (s3://bucket/name).
+    """A gallery in a folder, or in an object store (s3://bucket/name); of a folder of videos the gallery that
+    it has become.
 
     passphrase: of an encrypted gallery; None takes it from the environment. Raises SourceNotFound where there
     is none, UsageError when a passphrase is wanted and none is given, GalleryError when it is wrong, or the
@@ -56,14 +48,17 @@ class Store:
     """
 
     def __init__(self, where: Anywhere, passphrase: str | None = None) -> None:
-        self.place = place = place_at(where)
+        self.place = place = gallery_at(where)
         if not is_store(place):
-            raise SourceNotFound(f"{place} is no gallery: `meshgait gallery create {place}` makes one")
-        self._settings = Settings(place)
-        header, address = self._settings.seal, place.address
-        self._seal = None if header is None else Seal.unlocked(header, said(passphrase, address), address)
-        self.audit = Audit(place, self._seal)
-        self._keepsakes = Keepsakes(place.below("silhouettes"), self._seal)
+            raise SourceNotFound(
+                f"{place} is no gallery: `meshgait gallery create {place}` makes one, and a folder of videos "
+                "becomes one when `match` or `watch` first uses it"
+            )
+        settings, address = Settings(place), place.address
+        header = settings.seal
+        seal = None if header is None else Seal.unlocked(header, said(passphrase, address), address)
+        self.holding = Holding(place, settings, seal)
+        self.audit = self.holding.audit
 
     def __repr__(self) -> str:
         return f"Store({self.place.address!r})"
@@ -97,21 +92,23 @@ class Store:
     @property
     def model_id(self) -> str | None:
         """Of the network whose embeddings it holds; None while it is empty and new."""
-        return self._settings.model["id"] if self._settings.model else None
+        model = self.holding.settings.model
+        return model["id"] if model else None
 
     @property
     def trained(self) -> bool:
         """False when its embeddings were made by a network with untrained weights."""
-        return bool(self._settings.model["trained"]) if self._settings.model else True
+        model = self.holding.settings.model
+        return bool(model["trained"]) if model else True
 
     @property
     def encrypted(self) -> bool:
-        return self._seal is not None
+        return self.holding.seal is not None
 
     @property
     def shape(self) -> tuple[int, int] | None:
         """parts, dim of its embeddings."""
-        model = self._settings.model
+        model = self.holding.settings.model
         return (model["parts"], model["dim"]) if model else None
 
     # Writing
@@ -123,66 +120,30 @@ class Store:
         Raises GalleryError when an embedding was made by another model than the gallery's, UsageError for a
         name that is none.
         """
+        self.require_own()
         names = {name: checked_name(name) for name in {one.identity for one in sequences}}
         sequences = [
             one if names[one.identity] == one.identity else replace(one, identity=names[one.identity])
             for one in sequences
         ]
-        ids: list[str] = []
-        with self._writing():
-            if kept := self.place.keeps_old():
-                raise GalleryError(f"{kept}: nothing is enrolled until versioning is switched off")
-            for start in range(0, len(sequences), _BATCH):
-                ids += self._add(sequences[start : start + _BATCH])
-        return ids
-
-    def _add(self, sequences: Sequence[GallerySequence]) -> list[str]:
-        self._accept(sequences)
-        fresh = self._fresh(sequences)
-        if not fresh:
-            return []
-        ids = [one.id or token_hex(8) for one in fresh]
-        for one, new in zip(fresh, ids, strict=True):
-            if one.silhouettes is not None:
-                self._keepsakes.keep(new, one.silhouettes)
-        self._rows.add(fresh, ids)
-        self.audit.note("enrol", sorted({one.identity for one in fresh}), sequences=len(fresh))
-        return ids
-
-    def _accept(self, sequences: Sequence[GallerySequence]) -> None:
-        """Check that all are of the gallery's model, or make it theirs."""
-        first = sequences[0].embedding
-        if self._settings.model is None:
-            parts, dim = first.values.shape
-            model = {"id": first.model_id, "trained": first.trained, "parts": parts, "dim": dim}
-            self._table(model).create()
-            self._settings.take_model(model)
-            self.__dict__.pop("_rows", None)
-        for one in sequences:
-            self.require_model(one.embedding.model_id)
-            self.require_shape(one.embedding.values.shape)
+        with self.holding.writing():
+            return self.holding.put(sequences)
 
     def require_model(self, model_id: str) -> None:
         """Raises GalleryError when the gallery's embeddings were made by another model."""
-        if self.model_id not in (None, model_id):
-            raise GalleryError(
-                f"the gallery {self.place} holds embeddings of {self.model_id}, but {model_id} is in use: "
-                "choose that model with --model, or enrol its people into a new gallery"
-            )
+        self.holding.require(model_id=model_id)
 
     def require_shape(self, shape: tuple[int, ...]) -> None:
         """Raises GalleryError when the gallery's embeddings are of another shape."""
-        if self.shape not in (None, shape):
-            raise GalleryError(f"an embedding is {shape}, the gallery's are {self.shape}")
+        self.holding.require(shape=shape)
 
-    def _fresh(self, sequences: Sequence[GallerySequence]) -> list[GallerySequence]:
-        sources = sorted({one.source for one in sequences if one.source})
-        known: set[tuple[str, str, str]] = set()
-        if sources and self._rows.count():
-            names = ("source", "identity", "name")
-            found = self._rows.columns(names, {"source": sources})
-            known = set(zip(*(found[name] for name in names), strict=True))
-        return [one for one in sequences if (one.source, one.identity, one.name) not in known]
+    def require_own(self) -> None:
+        """Raises GalleryError for a gallery that follows a folder of videos: what is changed in the folder,
+        and there alone, is changed in it."""
+        if not self.place.remote and self.place.has(FILES):
+            raise GalleryError(
+                f"{self.place} follows the folder that it lies in: put in, rename or take out files there"
+            )
 
     def remove(self, identity: str, sequence_id: str | None = None) -> int:
         """Erase a person, or one sequence of theirs; returns how many sequences that were.
@@ -191,32 +152,32 @@ class Store:
         when it returns. After a crash in the middle the next write finishes it. Raises GalleryError when
         there is no such person or sequence.
         """
+        self.require_own()
         where = {"identity": [identity]}
         if sequence_id is not None:
             where["id"] = [sequence_id]
-        with self.changing():
+        with self.holding.changing():
             ids = self._known(where, identity, sequence_id)
-            self.place.write(_ERASING, b"{}\n")
-            self._rows.delete(where)
-            self._erase()
-            self.audit.note("remove", [identity], sequences=len(ids))
+            self.holding.take_out(where)
         return len(ids)
 
     def rename(self, identity: str, new: str) -> int:
         """Give a person another name; the old one is erased. Raises GalleryError when there is no such
         person, or somebody has the new name."""
+        self.require_own()
         new = checked_name(new)
-        with self.changing():
+        with self.holding.changing():
             if new == identity:
                 raise UsageError(f"{new!r} is the name already")
-            if self._rows_or_none() and self._rows.count({"identity": [new]}):
+            if self.holding.read(lambda rows: rows.count({"identity": [new]}), 0):
                 raise GalleryError(f"{new!r} is in the gallery already: `gallery merge` makes two people one")
             return self._move("rename", [identity], new)
 
     def merge(self, into: str, others: Sequence[str]) -> int:
         """Make several people one: those of `others` become `into`, who must be known. Returns how many
         sequences moved. Raises GalleryError when somebody is not known."""
-        with self.changing():
+        self.require_own()
+        with self.holding.changing():
             self._known({"identity": [into]}, into)
             return self._move("merge", [name for name in others if name != into], into)
 
@@ -225,14 +186,12 @@ class Store:
             self._known({"identity": [name]}, name)
         if not names:
             raise UsageError("name at least one other person")
-        self.place.write(_ERASING, b"{}\n")
-        moved = self._rows.rename({"identity": list(names)}, new)
-        self._erase()
+        moved = self.holding.rename({"identity": list(names)}, new)
         self.audit.note(action, [new, *names], sequences=moved)
         return moved
 
     def _known(self, where: Where, identity: str, sequence_id: str | None = None) -> list[str]:
-        ids = self._rows.columns(["id"], where)["id"] if self._rows_or_none() else []
+        ids = self._columns(["id"], where)["id"]
         if not ids:
             raise self._nobody(identity, sequence_id)
         return ids
@@ -243,65 +202,28 @@ class Store:
             return GalleryError(f"{identity!r} has no sequence {sequence_id}")
         return GalleryError(f"there is no {identity!r} in the gallery {self.place}{meant(identity, people)}")
 
-    def _erase(self) -> None:
-        """Free the place of everything that the newest version does not hold."""
-        self._rows.scrub()
-        self._keepsakes.prune(set(self._rows.columns(["id"])["id"]))
-        swept(self.work)
-        self._settings.clear_aside()
-        self.place.delete([_ERASING])
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            with self.place.writing(self._fence):
-                self._refresh()
-                self.audit.ready()
-                if self.place.has(_ERASING):  # a process died in the middle of it
-                    self._erase()
-                yield
-        except GalleryError:
-            if self.place.remote:
-                self._settings.leave_table()
-            raise
-        except RuntimeError as error:  # the database's
-            raise self.place.explained(error) or damaged(self.place, error) from error
-
-    @contextmanager
-    def changing(self) -> Iterator[None]:
-        """Be the only one who writes. Raises GalleryError where the place keeps what is taken away."""
-        with self._writing():
-            yield
-        if kept := self.place.keeps_old():
-            raise GalleryError(f"{kept}: it is done here, but delete the bucket's old versions, too")
-
-    def _fence(self) -> None:
-        self._refresh()
-        self._settings.move_table()
-        self._refresh(reopen=True)
-
     # Reading
 
     def __len__(self) -> int:
-        return self._read(Table.count) if self._rows_or_none() else 0
+        return self.holding.read(Table.count, 0)
+
+    def _columns(self, names: Sequence[str], where: Where | None = None) -> dict[str, list[Any]]:
+        return self.holding.read(lambda rows: rows.columns(names, where), {name: [] for name in names})
 
     def people(self) -> dict[str, int]:
         """Everybody by name, and how many sequences there are of each."""
-        known = self._rows_or_none() is not None
-        names = self._read(lambda rows: rows.columns(["identity"])["identity"]) if known else []
-        return dict(sorted(Counter(names).items()))
+        return dict(sorted(Counter(self._columns(["identity"])["identity"]).items()))
 
     def describe(self, identity: str | None = None) -> list[dict[str, Any]]:
         """All that is known of each sequence but its vector, by identity and time of enrolment.
 
         Raises GalleryError when `identity` is not in the gallery.
         """
-        where = None if identity is None else {"identity": [identity]}
-        found = self._read(lambda rows: rows.columns(COLUMNS, where)) if self._rows_or_none() else {"id": []}
+        found = self._columns(COLUMNS, None if identity is None else {"identity": [identity]})
         if identity is not None and not found["id"]:
             raise self._nobody(identity)
         rows = [dict(zip(found, values, strict=True)) for values in zip(*found.values(), strict=True)]
-        kept = self._keepsakes.held(found["id"])
+        kept = self.holding.keepsakes.held(found["id"])
         for row in rows:
             row["silhouettes"] = row["id"] in kept
         return sorted(rows, key=lambda row: (row["identity"], row["enrolled"], row["name"]))
@@ -309,17 +231,15 @@ class Store:
     def sequences(self, identities: Iterable[str] | None = None) -> list[GallerySequence]:
         """Of these people, or of everybody: 4 kB a sequence of 16×256 halves on the disk, twice that here."""
         where = None if identities is None else {"identity": sorted(identities)}
-        return self._read(lambda rows: rows.sequences(where)) if self._rows_or_none() else []
+        return self.holding.read(lambda rows: rows.sequences(where), [])
 
     def holds(self, source: str) -> set[str]:
         """The identities under which the source with this sha256 was enrolled."""
-        if not self._rows_or_none():
-            return set()
-        return set(self._read(lambda rows: rows.columns(["identity"], {"source": [source]}))["identity"])
+        return set(self._columns(["identity"], {"source": [source]})["identity"])
 
     def silhouettes(self, sequence_id: str) -> SilhouetteSequence | None:
         """What a sequence's embedding was made of; None when it was not kept."""
-        return self._keepsakes.read(sequence_id)
+        return self.holding.keepsakes.read(sequence_id)
 
     def nearest(
         self, queries: NDArray[np.float32], count: int, exact: bool = False
@@ -333,9 +253,7 @@ class Store:
         """
         from .nearest import found
 
-        if not self._rows_or_none():
-            return [[] for _ in queries]
-        return self._read(lambda rows: found(rows, queries, count, exact))
+        return self.holding.read(lambda rows: found(rows, queries, count, exact), [[] for _ in queries])
 
     def tune(self, announce: Callable[[int], None] | None = None) -> bool:
         """Build the search index of a gallery of 50,000 sequences or more where it has none, or none for
@@ -344,61 +262,25 @@ class Store:
         It takes some minutes for each 100,000; others who want to write wait for so long. An erasure
         takes the index away. announce(sequences) is called before there is something to do.
         """
-        if not (rows := self._rows_or_none()) or not self._read(Table.wants_index):
+        if not self.holding.read(Table.wants_index, False):
             return False
         if announce:
-            announce(self._read(Table.count))
-        with self._writing():
-            return rows.index_vectors()
+            announce(len(self))
+        with self.holding.writing():
+            return self.holding.rows.index_vectors()
 
     def stats(self) -> dict[str, Any]:
         """Numbers about the gallery; bytes are those that it takes where it lies."""
         from .figures import figures
 
-        return figures(self, self._settings.created)
+        return figures(self, self.holding.settings.created)
 
     def vectors_indexed(self) -> bool:
         """Whether an index proposes what is compared."""
-        return bool(self._rows_or_none()) and self._read(Table.vectors_indexed)
+        return self.holding.read(Table.vectors_indexed, False)
 
     @property
     def work(self) -> Path:
         """Where videos are extracted while they are enrolled: of an encrypted gallery in memory, if that can
         be."""
-        return (in_memory(self.place.whose) if self.encrypted else None) or self.place.work
-
-    @cached_property
-    def _rows(self) -> Table:
-        assert self._settings.model is not None
-        return self._table(self._settings.model)
-
-    def _table(self, model: dict[str, Any]) -> Table:
-        return table_of(self.place.below(self._settings.vectors), model, self._seal)
-
-    def _refresh(self, reopen: bool = False) -> bool:
-        """Another process may have enrolled the first person, or moved the table: whether it has."""
-        if (changed := self._settings.refreshed()) or reopen:
-            self.__dict__.pop("_rows", None)
-        return changed
-
-    def _rows_or_none(self) -> Table | None:
-        if self._settings.model is None:
-            self._refresh()
-        return self._rows if self._settings.model else None
-
-    def _read(self, ask: Callable[[Table], T]) -> T:
-        """Ask again when an erasure in another process deleted the files that were being read."""
-        failed: Exception | None = None
-        for _ in range(_RETRIES):
-            try:
-                return ask(self._rows)
-            except GalleryError as error:
-                if not (self.place.remote and self._refresh()):
-                    raise
-                failed = error
-            except (RuntimeError, OSError, ValueError) as error:
-                if (told := self.place.explained(error)) is not None:
-                    raise told from error
-                failed = error
-                self._refresh(reopen=True)
-        raise damaged(self.place, failed) from failed
+        return self.holding.work

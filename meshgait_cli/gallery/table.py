@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import GalleryError, UsageError
+from ..errors import GalleryError, GalleryUnreadable, UsageError
 from ..records import GaitEmbedding
 from .place import Anywhere, Folder, Place, place_at
 from .sequence import GallerySequence
@@ -272,7 +272,7 @@ def damaged(place: Place, error: Exception | None) -> GalleryError:
     if (told := re.search(r"os error (\d+)", str(error))) and (number := int(told[1])) in _NO_DAMAGE:
         return GalleryError(f"{place} cannot be read or written: {os.strerror(number)}")
     said = re.sub(r"(lance error: )?LanceError\(\w+\): |, /[^ ]+\.rs.*", "", str(error).splitlines()[0])
-    return GalleryError(
+    return GalleryUnreadable(
         f"{place} is damaged ({said[:150]}): take it from a copy, or enrol its people into a new gallery"
     )
 

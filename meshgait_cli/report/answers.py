@@ -4,7 +4,6 @@ they agree."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -90,12 +89,9 @@ class AnswerView:
     pictured: list[CandidateView]
 
 
-def answer_views(
-    found: Identification, people: list[Person | None], walks: Walks, folder: Path | None
-) -> list[AnswerView]:
-    """people: of each answer the person; an answer of nobody is left out. folder: of a gallery that is a
-    folder."""
-    maker = _Maker(found, walks, folder)
+def answer_views(found: Identification, people: list[Person | None], walks: Walks) -> list[AnswerView]:
+    """people: of each answer the person; an answer of nobody is left out."""
+    maker = _Maker(found, walks)
     return [
         maker.view(number, answer, person)
         for number, (answer, person) in enumerate(zip(found.answers, people, strict=True))
@@ -121,8 +117,8 @@ def named_again(view: AnswerView, answer: Answer) -> AnswerView:
 class _Maker:
     """Draws every candidate once, though several walkers may be like the same person."""
 
-    def __init__(self, found: Identification, walks: Walks, folder: Path | None) -> None:
-        self.found, self.walks, self.folder = found, walks, folder
+    def __init__(self, found: Identification, walks: Walks) -> None:
+        self.found, self.walks = found, walks
         gallery = found.gallery
         self.cohort = cohort_of(gallery.sequences, filler(gallery.model_id, gallery.values.shape[1:]))
         self.drawn: dict[int, tuple[str, str]] = {}
@@ -178,7 +174,7 @@ class _Maker:
 
     def draw(self, sequence: GallerySequence) -> tuple[str, str]:
         if id(sequence) not in self.drawn:
-            shown = silhouettes_of(self.found, sequence, self.folder)
+            shown = silhouettes_of(self.found, sequence)
             if shown is None or not len(shown):
                 self.drawn[id(sequence)] = ("", "")
             else:

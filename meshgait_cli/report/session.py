@@ -48,19 +48,17 @@ def write_report(
     path: Path,
     *,
     extractor: Extractor | None = None,
-    gallery: Path | None = None,
     settings: RenderSettings | None = None,
     progress: Progress | None = None,
 ) -> Path:
     """Write the page of a result, or of an answer (`gallery.identify.identify`), to `path`; returns it.
 
-    extractor: with it, the 3-D bodies that its network sees are shown. gallery: the gallery's folder, where
-    it is a folder of videos: the candidates' silhouettes are read from it. settings: which body to draw. The
-    file is written whole or not at all, for its owner only: it shows biometric data. Raises ResultError,
+    extractor: with it, the 3-D bodies that its network sees are shown. settings: which body to draw. The file
+    is written whole or not at all, for its owner only: it shows biometric data. Raises ResultError,
     SilhouetteError or BodyError when something that it shows is damaged.
     """
     path = page_for(Path(path))
-    page = page_of(source, gallery)
+    page = page_of(source)
     if extractor is not None:
         add_bodies(page, extractor, settings, progress)
     page.made = f"{datetime.now().astimezone():%d %B %Y, %H:%M} by meshgait {__version__}"
@@ -71,14 +69,10 @@ def write_report(
     return path
 
 
-def page_of(source: Result | Identification, gallery: Path | None = None) -> Page:
+def page_of(source: Result | Identification) -> Page:
     """What stands on the page of a result or an answer, without bodies. Errors as `write_report` has them."""
     walks = Walks()
-    page = (
-        _of_answer(source, gallery, walks)
-        if isinstance(source, Identification)
-        else _of_result(source, walks)
-    )
+    page = _of_answer(source, walks) if isinstance(source, Identification) else _of_result(source, walks)
     page.walks = walks.data
     return page
 
@@ -115,7 +109,7 @@ def _of_result(result: Result, walks: Walks) -> Page:
     return page
 
 
-def _of_answer(found: Identification, gallery: Path | None, walks: Walks) -> Page:
+def _of_answer(found: Identification, walks: Walks) -> Page:
     from .answers import answer_views
 
     folders = {walker.result for walker in found.walkers if walker.result is not None}
@@ -132,7 +126,7 @@ def _of_answer(found: Identification, gallery: Path | None, walks: Walks) -> Pag
         by_label.get(plain(walker.label)) if folders else next(iter(page.people[number : number + 1]), None)
         for number, walker in enumerate(found.walkers)
     ]
-    page.answers = answer_views(found, shown, walks, gallery)
+    page.answers = answer_views(found, shown, walks)
     page.more_answers = len(found.answers) - len(page.answers)
     page.refused = [(plain(each.label), plain("; ".join(each.reasons))) for each in found.refused]
     page.notes += [plain(note) for note in found.notes]

@@ -47,6 +47,15 @@ def test_what_cannot_be_a_name_changes_nothing(
     assert Store(gallery).people() == before
 
 
+def test_a_folder_of_videos_is_changed_in_the_folder(browser: Any, gallery: Path) -> None:
+    """`files.json` stands in the gallery that such a folder has become."""
+    (gallery / "files.json").write_text("{}")
+    before = Store(gallery).people()
+    for path, form in (("rename", {"new": "eve"}), ("merge", {"other": "anna"}), ("remove", {})):
+        assert "follows the folder" in browser.said(browser.post(f"/person/{path}", name="ben", **form))
+    assert Store(gallery).people() == before
+
+
 def test_words_are_said_once(browser: Any) -> None:
     answer = browser.post("/person/rename", name="ben", new="eve")
     assert "data-said" in answer.text

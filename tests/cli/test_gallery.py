@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from meshgait_cli.gallery.store import Store
 from meshgait_cli.shipped import folder as shipped
 
 EXAMPLES = sorted((shipped("examples") / "walkers").glob("*.npz"))
@@ -49,6 +50,31 @@ def test_a_folder_of_people_is_enrolled_once(gallery: Path, folder: Path, meshga
     stats = json.loads(meshgait("gallery", "stats", gallery, "--json").out)
     assert (stats["people"], stats["sequences"], stats["with_several_sequences"]) == (3, 4, 1)
     assert stats["model"].startswith("meshgait-s@")
+
+
+def test_a_folder_that_was_searched_is_a_gallery(folder: Path, tmp_path: Path, meshgait: Run) -> None:
+    refused = meshgait("gallery", "list", folder)
+    assert (refused.code, "when `match` or `watch` first uses it" in refused.error) == (2, True)
+    for _ in range(2):
+        ran = meshgait("match", folder / "anna.npz", "-g", folder, "--device", "cpu", "--json", "-q")
+        assert ran.code == 0, ran.err
+        assert json.loads(ran.out)["walkers"][0]["matches"][0]["identity"] == "anna"
+    assert [one["identity"] for one in json.loads(meshgait("gallery", "list", folder, "--json").out)] == [
+        "<script>[bold]", "anna", "ben",
+    ]  # fmt: skip
+    rows = json.loads(meshgait("gallery", "show", folder, "ben", "--json").out)
+    assert {row["name"].split()[0] for row in rows} == {"ben/monday.npz", "ben/tuesday.npz"}
+    stats = json.loads(meshgait("gallery", "stats", folder, "--json").out)
+    assert (stats["people"], stats["sequences"]) == (3, 4)
+    assert "needs 10 people" in meshgait("gallery", "calibrate", folder).error
+    for change in (("remove", folder, "anna", "-y"), ("rename", folder, "anna", "eve")):
+        ran = meshgait("gallery", *change)
+        assert (ran.code, "follows the folder" in ran.error) == (1, True), ran.err
+    other = tmp_path / "other"
+    meshgait("gallery", "create", other)
+    assert json.loads(meshgait("gallery", "import", other, folder, "--json").out)["imported"] == 4
+    actions = [entry["action"] for entry in Store(folder).audit.entries()]
+    assert actions == ["create", "enrol", "search", "search"]
 
 
 def test_one_file_needs_a_name(gallery: Path, folder: Path, meshgait: Run) -> None:
@@ -107,7 +133,6 @@ def test_rename_merge_export_import(gallery: Path, tmp_path: Path, meshgait: Run
 
 def test_an_export_holds_all_that_is_kept(gallery: Path, tmp_path: Path) -> None:
     from meshgait_cli.gallery.exchange import export, import_into
-    from meshgait_cli.gallery.store import Store
 
     first = Store(gallery)
     export(first, tmp_path / "all")
