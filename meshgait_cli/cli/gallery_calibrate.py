@@ -23,7 +23,7 @@ def calibrate(
     gallery: Folder,
     sets: Annotated[
         str, typer.Option("--sets", help="best, mean or weighted: how several sequences of a person count.")
-    ] = "best",
+    ] = "weighted",
     diagram: Annotated[
         Path | None,
         typer.Option("--diagram", metavar="FILE.png", help="Also draw how far it holds (.png, .svg, .pdf)."),

@@ -38,7 +38,7 @@ def match(
     ] = 0.01,
     sets: Annotated[
         str, typer.Option("--sets", help="best, mean or weighted: how several sequences of a person count.")
-    ] = "best",
+    ] = "weighted",
     normalise: Annotated[
         str | None,
         typer.Option("--normalise", help="camera: subtract each camera's mean (five people by each)."),

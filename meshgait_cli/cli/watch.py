@@ -55,7 +55,7 @@ def watch(
     ] = 0.01,
     sets: Annotated[
         str, typer.Option("--sets", help="best, mean or weighted: how several sequences of a person count.")
-    ] = "best",
+    ] = "weighted",
     device: options.Device = "auto",
     model: options.Model = None,
     effort: options.Effort = "balanced",

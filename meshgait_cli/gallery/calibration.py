@@ -24,7 +24,7 @@ from .normalise import Cohort, s_norm
 from .place import Anywhere, place_at
 from .private import as_json
 from .sequence import GallerySequence
-from .sets import METHODS, groups_of, set_distances
+from .sets import DEFAULT, METHODS, groups_of, set_distances
 
 __all__ = [
     "FILE",
@@ -178,7 +178,7 @@ class Asked:
         return Asked(self.scores[rows][:, stay], (np.cumsum(stay) - 1)[self.own[rows]])
 
 
-def asked_of(sequences: Sequence[GallerySequence], cohort: Cohort, sets: str = "best") -> Asked:
+def asked_of(sequences: Sequence[GallerySequence], cohort: Cohort, sets: str = DEFAULT) -> Asked:
     """Every sequence of people with several as a probe: against the others of its person, and against every
     other person. Neither of the two counts in the cohort of their pair. Of more than 600 probes a spread is
     used.
@@ -219,7 +219,7 @@ def fit(
     model_id: str,
     origin: str,
     *,
-    sets: str = "best",
+    sets: str = DEFAULT,
     halves: float | None = None,
     measured: dict[str, Any] | None = None,
     least: int = MIN_PEOPLE,

@@ -21,7 +21,7 @@ from ..records import GaitEmbedding, Match
 from .calibration import Calibration
 from .normalise import centre_cameras, cohort_of, s_norm
 from .search import Gallery
-from .sets import set_distances
+from .sets import DEFAULT, set_distances
 
 __all__ = ["ACCEPTED", "UNCLEAR", "UNKNOWN", "Answer", "Probe", "Scored", "decide", "scores_of"]
 
@@ -103,7 +103,7 @@ def scores_of(
     queries: NDArray[np.float32],
     filler: NDArray[np.float32],
     *,
-    sets: str = "best",
+    sets: str = DEFAULT,
     camera: bool = False,
 ) -> Scored:
     """Q×parts×dim queries against everybody. filler: F×parts×dim of synthetic people for a small gallery's
@@ -131,7 +131,7 @@ def decide(
     *,
     people: int | None = None,
     far: float = 0.01,
-    sets: str = "best",
+    sets: str = DEFAULT,
     camera: bool = False,
     top_k: int | None = None,
 ) -> list[Answer]:

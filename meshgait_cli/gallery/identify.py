@@ -20,7 +20,7 @@ from .heldout import heldout
 from .known import check_question, open_known
 from .normalise import cohort_of
 from .search import Gallery
-from .sets import check_method
+from .sets import DEFAULT, check_method
 from .store import Store
 from .walkers import Walker, kind_of, walkers_in
 
@@ -73,7 +73,7 @@ def identify(
     out: Path,
     *,
     far: float = 0.01,
-    sets: str = "best",
+    sets: str = DEFAULT,
     normalise: str | None = None,
     top_k: int | None = None,
     passphrase: str | None = None,
@@ -162,7 +162,7 @@ def _refused(walkers: Sequence[Walker]) -> tuple[Refused, ...]:
     )
 
 
-def calibrate(store: Store, sets: str = "best") -> Calibration:
+def calibrate(store: Store, sets: str = DEFAULT) -> Calibration:
     """Fit a gallery's calibration from its own pairs, measure it on people left out, and keep it there.
 
     Raises GalleryError, in words, when there are too few people with several sequences, or nothing to tell

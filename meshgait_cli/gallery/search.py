@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..errors import GalleryError
 from ..records import GaitEmbedding, Match
 from .sequence import GallerySequence
-from .sets import groups_of, set_distances
+from .sets import DEFAULT, groups_of, set_distances
 
 __all__ = ["Gallery", "GallerySequence"]
 
@@ -66,7 +66,7 @@ class Gallery:
                 f"{self.sequences[0].embedding.values.shape}: one of the two is damaged"
             )
 
-    def rank(self, query: GaitEmbedding, top_k: int | None = None, sets: str = "best") -> list[Match]:
+    def rank(self, query: GaitEmbedding, top_k: int | None = None, sets: str = DEFAULT) -> list[Match]:
         """Identities, nearest first. sets: how several sequences of one person count (`sets.METHODS`).
 
         Raises GalleryError when the query was embedded by another model.

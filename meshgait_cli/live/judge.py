@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..gallery.calibration import filler
 from ..gallery.decide import Answer, Probe, decide
 from ..gallery.identify import probes_of
+from ..gallery.sets import DEFAULT
 from ..gallery.walkers import Walker
 from ..people.quality import track_quality
 from ..records import SilhouetteSequence, TrackQuality
@@ -62,7 +63,7 @@ class Judgement:
 class Judge:
     """Judges samples against `known`. far, sets: as `decide` has them. Use as a context manager."""
 
-    def __init__(self, known: Known, extractor: Extractor, far: float = 0.01, sets: str = "best") -> None:
+    def __init__(self, known: Known, extractor: Extractor, far: float = 0.01, sets: str = DEFAULT) -> None:
         self._known, self._extractor = known, extractor
         self._far, self._sets = far, sets
         self._filler: NDArray[np.float32] | None = None

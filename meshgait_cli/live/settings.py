@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..gallery.known import check_question
+from ..gallery.sets import DEFAULT
 
 __all__ = ["WatchSettings"]
 
@@ -19,7 +20,7 @@ class WatchSettings:
     everybody that are looked at together. save: a folder for the silhouettes of those who leave."""
 
     far: float = 0.01
-    sets: str = "best"
+    sets: str = DEFAULT
     seconds: float | None = None
     reconnect: bool = True
     patience: float | None = None

@@ -31,14 +31,20 @@ def gallery() -> Gallery:
 
 
 def test_an_identity_is_as_near_as_its_nearest_sequence() -> None:
-    first, second = gallery().rank(embedding([[0.0, 0.0]]))
+    first, second = gallery().rank(embedding([[0.0, 0.0]]), sets="best")
     assert (first.identity, first.distance, first.margin, first.sequence) == ("anna", 1.0, 2.0, "anna/2")
     assert (second.identity, second.distance) == ("ben", 3.0)
     assert np.isnan(second.margin)
 
 
+def test_unless_asked_otherwise_an_identity_is_the_mean_of_its_sequences() -> None:
+    anna = next(one for one in gallery().rank(embedding([[0.0, 5.0]])) if one.identity == "anna")
+    assert anna.distance == pytest.approx(2.0)  # from 5 to the mean of 5 and 1
+    assert anna.sequence == "anna/1"
+
+
 def test_top_k_cuts_the_list_but_not_the_margin() -> None:
-    (only,) = gallery().rank(embedding([[0.0, 0.0]]), top_k=1)
+    (only,) = gallery().rank(embedding([[0.0, 0.0]]), top_k=1, sets="best")
     assert only.margin == 2.0
 
 
