@@ -35,21 +35,25 @@ def test_every_command_works_there(s3: Any, address: str, tmp_path: Path, meshga
         return json.loads(done.out) if "--json" in words else done.out
 
     assert run("gallery", "create", address).startswith(f"{address} is a gallery now")
-    for file, name in ((ADA, "ada"), (BEN, "ben"), (EVE, "eve")):
+    for file, name in ((ADA, "ada lovelace"), (BEN, "ben"), (EVE, "eve")):
         told = run("gallery", "enroll", address, file, "-i", name, "--json", *QUICK)
         assert (told["gallery"], told["enrolled"]) == (address, 1)
-    assert run("gallery", "enroll", address, ADA, "-i", "ada", "--json", *QUICK)["already"] == 1
-    assert [each["identity"] for each in run("gallery", "list", address, "--json")] == ["ada", "ben", "eve"]
-    assert run("gallery", "show", address, "ada", "--json")[0]["silhouettes"] is True
+    assert run("gallery", "enroll", address, ADA, "-i", "ada lovelace", "--json", *QUICK)["already"] == 1
+    assert [each["identity"] for each in run("gallery", "list", address, "--json")] == [
+        "ada lovelace",
+        "ben",
+        "eve",
+    ]
+    assert run("gallery", "show", address, "ada lovelace", "--json")[0]["silhouettes"] is True
     found = run("match", ADA, "--gallery", address, "--json", *QUICK)
-    assert (found["gallery"], found["walkers"][0]["identity"]) == (address, "ada")
+    assert (found["gallery"], found["walkers"][0]["identity"]) == (address, "ada lovelace")
     run("match", BEN, "--gallery", address, "--report", tmp_path / "page.html", *QUICK)
     assert (tmp_path / "page.html").stat().st_size > 10_000
     run("gallery", "rename", address, "eve", "Eve")
     run("gallery", "merge", address, "ben", "Eve", "--yes")
-    run("gallery", "export", address, tmp_path / "out", "--identity", "ada")
-    run("gallery", "remove", address, "ada", "--yes")
-    assert s3.places(b"ada") == []
+    run("gallery", "export", address, tmp_path / "out", "--identity", "ada lovelace")
+    run("gallery", "remove", address, "ada lovelace", "--yes")
+    assert s3.places(b"ada lovelace") == []
     assert run("gallery", "import", address, tmp_path / "out", "--json") == {
         "gallery": address,
         "imported": 1,
@@ -88,9 +92,9 @@ def test_an_encrypted_gallery_wants_its_passphrase(
 ) -> None:
     monkeypatch.setenv("MESHGAIT_PASSPHRASE", "correct horse battery")
     assert "encrypted" in meshgait("gallery", "create", address, "--encrypt").out
-    assert meshgait("gallery", "enroll", address, ADA, "-i", "ada", *QUICK).code == 0
-    assert s3.places(b"ada") == []
-    assert "ada" in meshgait("gallery", "list", address).out
+    assert meshgait("gallery", "enroll", address, ADA, "-i", "ada lovelace", *QUICK).code == 0
+    assert s3.places(b"ada lovelace") == []
+    assert "ada lovelace" in meshgait("gallery", "list", address).out
     monkeypatch.delenv("MESHGAIT_PASSPHRASE")
     assert "encrypted" in meshgait("gallery", "list", address).error
 
@@ -159,10 +163,10 @@ def test_missing_credentials_are_said(address: str, meshgait: Run, monkeypatch: 
 def test_a_server_that_breaks_in_the_middle_is_said(address: str, s3: Any, meshgait: Run) -> None:
     assert meshgait("gallery", "create", address).code == 0
     s3.gate = lambda method, path: 503 if method == "PUT" and "/vectors/" in path else None
-    refused = meshgait("gallery", "enroll", address, ADA, "-i", "ada", *QUICK)
+    refused = meshgait("gallery", "enroll", address, ADA, "-i", "ada lovelace", *QUICK)
     assert (refused.code, "try again later" in refused.error) == (1, True)
     s3.gate = None
-    assert meshgait("gallery", "enroll", address, ADA, "-i", "ada", *QUICK).code == 0
+    assert meshgait("gallery", "enroll", address, ADA, "-i", "ada lovelace", *QUICK).code == 0
     assert "1 person, 1 sequence" in meshgait("gallery", "list", address).out
 
 
