@@ -17,6 +17,7 @@ from meshgait_cli.gallery.bucket import Bucket
 from meshgait_cli.gallery.lease import Lease
 from meshgait_cli.gallery.objects import NEW, Changed, Objects
 from meshgait_cli.gallery.sequence import GallerySequence
+from meshgait_cli.gallery.holding import Holding
 from meshgait_cli.gallery.store import Store
 
 Make = Callable[..., list[GallerySequence]]
@@ -227,7 +228,7 @@ def test_a_writer_that_wakes_up_late_changes_nothing(
 @pytest.mark.usefixtures("longer")
 def test_the_fence_is_what_prevents_it(s3: Any, objects: Objects, people: Make, monkeypatch) -> None:
     """Without it what a late commit rewrote brings the erased back."""
-    monkeypatch.setattr(Store, "_fence", lambda self: None)
+    monkeypatch.setattr(Holding, "_fence", lambda self: None)
     store, late = Store.create(objects.address), Store(objects.address)
     store.add(people(4))
     sleeper = HeldUp(s3, late, "/data/", lambda: late.remove("p3"))
