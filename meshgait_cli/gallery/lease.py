@@ -7,7 +7,7 @@ the object is replaced, on condition of its e_tag. No two machines' clocks are c
 A holder that was only held up (a paused machine, a lost network) notices before its next write, because its
 last renewal is too long ago, and for certain when it gives the right back, which is on condition, too, and
 comes before anything is reported as done. What it had sent off just before may arrive later all the same:
-for rows it arrives in a table that nobody reads any more (`Holding._fence`); for single objects nothing helps.
+for rows it arrives in a table nobody reads any more (`Holding._fence`); for single objects nothing does.
 """
 
 from __future__ import annotations

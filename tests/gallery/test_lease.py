@@ -14,10 +14,10 @@ from meshgait_cli.errors import GalleryError
 from meshgait_cli.gallery import lease as lease_module
 from meshgait_cli.gallery import objects as objects_module
 from meshgait_cli.gallery.bucket import Bucket
+from meshgait_cli.gallery.holding import Holding
 from meshgait_cli.gallery.lease import Lease
 from meshgait_cli.gallery.objects import NEW, Changed, Objects
 from meshgait_cli.gallery.sequence import GallerySequence
-from meshgait_cli.gallery.holding import Holding
 from meshgait_cli.gallery.store import Store
 
 Make = Callable[..., list[GallerySequence]]
