@@ -14,7 +14,7 @@ from ..network.meshgait import MeshGait
 from ..network.variants import VARIANTS
 from ..synth.corpus import Corpus
 from . import recipes
-from .join import fit_maps, joined, strips_of
+from .join import joined, refit
 from .recipes import Recipe
 from .settings import TrainSettings
 
@@ -61,20 +61,11 @@ def train_apart(
     corpus = fresh()
     if first:
         model.to(device)
-        strips = strips_of(
+        refit(
             model, corpus, out / "strips", bf16=recipe.bf16, seed=settings.seed,
             tick=None if made is None else lambda done, total: made("strips of fresh walkers", done, total),
         )  # fmt: skip
         model.cpu()
-        maps = fit_maps(
-            model.fcs.weight,
-            list(model.widths.values()),
-            strips,
-            corpus.labels["identity"],
-            seed=settings.seed,
-        )
-        with torch.no_grad():
-            model.fcs.weight.copy_(maps)
         shutil.rmtree(out / "strips")
     return model, {
         "recipe": asdict(recipe),

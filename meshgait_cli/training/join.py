@@ -26,7 +26,7 @@ from ..network.variants import alone
 from ..synth.corpus import Corpus
 from .losses import nearest_loss, part_distances
 
-__all__ = ["branch_of", "fit_maps", "joined", "strips_of"]
+__all__ = ["branch_of", "fit_maps", "joined", "refit", "strips_of"]
 
 WINDOWS = (10, 14, 18, 24)  # frames of a walk that are seen: short tracks are learned too
 TOGETHER = 16  # sequences
@@ -103,6 +103,23 @@ def strips_of(
                 np.save(file, np.concatenate(done))
         found.append(np.load(path))
     return np.concatenate(found)
+
+
+def refit(
+    model: MeshGait,
+    corpus: Corpus,
+    folder: Path,
+    *,
+    bf16: bool = True,
+    seed: int = 0,
+    tick: Tick | None = None,
+) -> None:
+    """Fit the maps of `model` anew on the people of `corpus`. folder, tick: see `strips_of`."""
+    strips = strips_of(model, corpus, folder, bf16=bf16, seed=seed, tick=tick)
+    widths = list(model.widths.values())
+    maps = fit_maps(model.fcs.weight, widths, strips, corpus.labels["identity"], seed=seed)
+    with torch.no_grad():
+        model.fcs.weight.copy_(maps)
 
 
 def _digest(model: MeshGait) -> str:

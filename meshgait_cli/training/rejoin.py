@@ -15,13 +15,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import torch
-
+from ..errors import UsageError
 from ..network.checkpoint import load
 from ..network.meshgait import MeshGait
 from ..synth.corpus import Corpus
 from .export import export
-from .join import branch_of, fit_maps, joined, strips_of
+from .join import branch_of, joined, refit
 
 __all__ = ["rejoined"]
 
@@ -39,16 +38,14 @@ def rejoined(
 ) -> MeshGait:
     """`model` with these branches, networks of one branch each, instead of its own; maps fitted on `corpus`.
 
-    folder, tick: see `strips_of`.
+    folder, tick: see `strips_of`. Raises UsageError for what is no branch of it.
     """
     new = {branch.config.fusion: branch for branch in branches}
+    if odd := sorted(set(new) - set(model.widths)):
+        raise UsageError(f"{odd[0]!r} is no branch of {model.config.name}: {', '.join(model.widths)} are")
     parts = [new.get(name) or branch_of(model, name) for name in model.widths]
     whole = joined(model.config, parts)
-    strips = strips_of(whole, corpus, folder, seed=seed, tick=tick)
-    widths = list(whole.widths.values())
-    maps = fit_maps(whole.fcs.weight, widths, strips, corpus.labels["identity"], seed=seed)
-    with torch.no_grad():
-        whole.fcs.weight.copy_(maps)
+    refit(whole, corpus, folder, seed=seed, tick=tick)
     return whole
 
 
@@ -61,8 +58,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     whole, new = load(chosen.model), [load(each) for each in chosen.branches]
-    if whole.network.heatmaps is not None:
-        whole.build_decoder()
+    for each in (whole, *new):
+        if each.network.heatmaps is not None:
+            each.build_decoder()
     corpus = Corpus.open(chosen.data)
 
     def tell(done: int, total: int) -> None:
