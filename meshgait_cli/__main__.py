@@ -2,46 +2,19 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import sys
 from collections.abc import Sequence
 
-from .errors import MeshgaitError
+from .ending import plainly
 
 __all__ = ["main"]
 
 
+@plainly()
 def main(arguments: Sequence[str] | None = None) -> None:
     """Exits with 0, 1 (failure), 2 (usage) or 130 (interrupted); MESHGAIT_DEBUG=1 shows tracebacks."""
-    try:
-        from .cli.app import app
+    from .cli.app import app
 
-        app(args=arguments, prog_name="meshgait")
-    except KeyboardInterrupt:  # before Typer was there to take it
-        raise SystemExit(130) from None
-    except MeshgaitError as error:
-        _fail(error, str(error), error.exit_code)
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            _fail(error, f"the disk is full{_where(error)}: free some space and run it again", 1)
-        _fail(error, f"{error.strerror or error}{_where(error)}", 1)
-    except MemoryError as error:
-        _fail(error, "out of memory: try smaller --crop-px or --detector-px, or fewer videos at once", 1)
-    except Exception as error:
-        said = (str(error).splitlines() or [""])[0][:200]
-        _fail(error, f"internal error, please report it: {type(error).__name__}: {said}", 1)
-
-
-def _where(error: OSError) -> str:
-    return f" ({error.filename})" if error.filename else ""
-
-
-def _fail(error: BaseException, message: str, code: int) -> None:
-    if os.environ.get("MESHGAIT_DEBUG"):
-        raise error
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
-    raise SystemExit(code)
+    app(args=arguments, prog_name="meshgait")
 
 
 if __name__ == "__main__":

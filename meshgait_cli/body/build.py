@@ -8,14 +8,14 @@ markers and fit the decoder that gives the mesh back from them. Some ten minutes
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..errors import BodyError, MeshgaitError
+from ..ending import plainly
+from ..errors import BodyError
 from . import pack
 from .collapse import collapse
 from .model import BodyModel
@@ -155,22 +155,18 @@ def build(people: Population, mocap: Path, seed: int = 0) -> pack.Packed:
     )
 
 
-def main(arguments: list[str] | None = None) -> int:
+@plainly()
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m meshgait_cli.body.build", description=__doc__)
     parser.add_argument("--mocap", type=Path, required=True, help="walking poses, .npz of <take>/rotvec")
     parser.add_argument("--out", type=Path, required=True, help="the file to write, .npz")
     parser.add_argument("--people", type=int, default=PEOPLE, help="how many people to sample")
     given = parser.parse_args(arguments)
-    try:
-        if not given.mocap.is_file():
-            raise BodyError(f"there is no {given.mocap}: name a .npz of recorded poses")
-        pack.write(given.out, build(to_t_pose(sample(given.people)), given.mocap))
-    except MeshgaitError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    if not given.mocap.is_file():
+        raise BodyError(f"there is no {given.mocap}: name a .npz of recorded poses")
+    pack.write(given.out, build(to_t_pose(sample(given.people)), given.mocap))
     print(f"{given.out}: {given.out.stat().st_size:,} bytes")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

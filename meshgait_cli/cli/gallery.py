@@ -65,6 +65,7 @@ def enroll(
     model: options.Model = None,
     effort: options.Effort = "balanced",
     detector: options.Detector = "yolo11n-pose",
+    detector_px: options.DetectorPx = None,
     tracker: options.Tracker = "bytetrack",
     sam: options.Segmenter = "mobile",
     sam_checkpoint: options.SamCheckpoint = None,
@@ -81,6 +82,7 @@ def enroll(
     settings = ExtractSettings(
         effort=effort,
         detector=detector,
+        detector_px=detector_px,
         tracker=tracker,
         segmenter=sam,
         sam_checkpoint=sam_checkpoint,

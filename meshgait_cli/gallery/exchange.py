@@ -25,7 +25,7 @@ from .keepsakes import unpacked
 from .place import Folder, address_of, is_remote
 from .private import make_folder, owner_only, write_json
 from .sequence import GallerySequence
-from .settings import gallery_at, is_store
+from .settings import HIDDEN, gallery_at, is_store
 from .store import Store
 
 __all__ = ["export", "import_into", "is_export"]
@@ -58,7 +58,7 @@ def export(store: Store, out: Path, identity: str | None = None) -> int:
     """
     if is_remote(out):
         raise UsageError(f"an export is a folder on a disk, not {address_of(out)}")
-    if isinstance(store.place, Folder) and _below(out, store.folder) and not _below(out, store.work):
+    if isinstance(store.place, Folder) and _below(out, _home(store.folder)) and not _below(out, store.work):
         raise UsageError(
             f"{out} lies in the gallery itself, where nobody would erase it: choose another place"
         )
@@ -125,6 +125,11 @@ def _entry(one: GallerySequence) -> dict[str, Any]:
         "quality": known(one.embedding.quality),
         "frames": one.embedding.frames,
     }
+
+
+def _home(gallery: Path) -> Path:
+    """The gallery's folder; of a folder of videos that has become one, that."""
+    return gallery.parents[1] if gallery.match(HIDDEN) else gallery
 
 
 def _below(path: Path, folder: Path) -> bool:

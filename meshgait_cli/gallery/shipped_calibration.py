@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..ending import plainly
 from ..evaluation.bootstrap import mean_interval
 from ..network.embed import Embedder
 from ..records import GaitEmbedding, SilhouetteSequence
@@ -221,6 +222,7 @@ def judge(calibration: Calibration, done: Iterable[Trial]) -> dict[str, Any]:
     return found
 
 
+@plainly()
 def main() -> None:
     parser = argparse.ArgumentParser(
         description="Make the calibration that is shipped with the default weights."

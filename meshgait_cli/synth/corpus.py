@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..ending import plainly
 from ..errors import SourceNotFound
 from ..records import HEIGHT, SIDE_CUT, WIDTH
 from .camera import Camera, sample_camera
@@ -248,6 +249,7 @@ def _probe(
     )  # fmt: skip
 
 
+@plainly()
 def main() -> None:
     parser = argparse.ArgumentParser(
         description="Make a synthetic training corpus or the held-out benchmark."

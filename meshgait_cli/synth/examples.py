@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..ending import plainly
 from .camera import Camera
 from .corpus import HELD_OUT
 from .walkers import SyntheticSequence, make_identity, render_sequence
@@ -56,6 +57,7 @@ def write_examples(folder: Path) -> None:
         np.savez_compressed(folder / f"synthetic-{number + 1:02d}.npz", silhouettes=silhouettes)
 
 
+@plainly()
 def main() -> None:
     parser = argparse.ArgumentParser(description="Write the example walkers.")
     parser.add_argument("--out", type=Path, required=True)

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from ..body.model import PARENTS
+from ..ending import plainly
 from .motion import CHANNELS, DATA_FILE, HARMONICS, SWAP
 
 __all__ = ["RATE", "cycles_of", "fit", "fourier", "main", "mirrored"]
@@ -162,6 +163,7 @@ def fit(mocap: Path, rest: Array) -> dict[str, Any]:
     }
 
 
+@plainly()
 def main() -> None:
     parser = argparse.ArgumentParser(description="Fit the gait model from motion capture.")
     parser.add_argument("--mocap", type=Path, required=True, help="folder with the retargeted takes")

@@ -21,10 +21,9 @@ from torch import Tensor
 from ..body.reflection import MIRROR
 from ..synth.corpus import Corpus
 from .traits import traits
+from .worsen import varied
 
-__all__ = ["Batch", "Batches", "Source", "fewer", "mirrored", "rolled"]
-
-SHIFT = 2  # columns by which a silhouette may stand off centre
+__all__ = ["Batch", "Batches", "Source", "fewer", "mirrored"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,13 +58,23 @@ class Batches:
     """Draws batches: `Batches(corpus, people=16, each=4, frames=8, seed=0).batch(step)`.
 
     frames: to be watched. window: frames there are, from which the energy branch learns; 0 means no more
-    than those.
+    than those. augment, faults: see `Recipe`; corpora have faults of their own.
     """
 
     def __init__(
-        self, corpus: Corpus, people: int, each: int, frames: int, seed: int, window: int = 0
+        self,
+        corpus: Corpus,
+        people: int,
+        each: int,
+        frames: int,
+        seed: int,
+        window: int = 0,
+        *,
+        augment: float = 0.0,
+        faults: float = 0.0,
     ) -> None:
         self.corpus, self.people, self.each, self.frames, self.seed = corpus, people, each, frames, seed
+        self.augment, self.faults = augment, faults
         self.window = max(window, frames)
         identities = corpus.labels["identity"]
         self.identities = np.unique(identities)
@@ -124,24 +133,12 @@ class Batches:
         walks_left = float(self.corpus.labels["azimuth"][row]) % 360 > 180
         if walks_left != leftwards:  # a person and their mirror image are one person
             view, truth = view[..., ::-1], mirrored(truth)
-        shift = int(rng.integers(-SHIFT, SHIFT + 1))
-        view, truth = rolled(view, shift), truth + np.array([shift / 64, 0, 0], np.float32)
-        return np.ascontiguousarray(view), truth
+        return varied(view, truth, rng, self.augment, self.faults)
 
 
 def mirrored(truth: np.ndarray) -> np.ndarray:
     """T×88×3 points of the picture flipped left to right: left and right change names."""
     return truth[:, list(MIRROR)] * np.array([-1, 1, 1], np.float32)
-
-
-def rolled(view: np.ndarray, columns: int) -> np.ndarray:
-    """T×H×W moved to the right, nought coming in."""
-    view = np.roll(view, columns, axis=2)
-    if columns > 0:
-        view[..., :columns] = 0
-    elif columns < 0:
-        view[..., columns:] = 0
-    return view
 
 
 def fewer(people: int, each: int, frames: int, longer: int) -> tuple[int, int]:

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..ending import plainly
 from ..network.checkpoint import load
 from ..network.heatmap import HeatmapEstimator
 from ..network.meshgait import PARTS, MeshGait
@@ -166,6 +167,7 @@ def _figures(model: MeshGait, before: MeshGait, corpus: Corpus, rows: Any) -> di
     return {"strips_unexplained": round(unexplained, 4), "distance_changed": round(changed, 4)}
 
 
+@plainly()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", help="the network that knows people; the shipped one")

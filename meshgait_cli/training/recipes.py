@@ -26,9 +26,9 @@ class Recipe:
     rebuild bodies, from body_frames frames a step; body_points: of the 88 points that many, half of them
     joints, are drawn and asked for in a step, all when 0 (and the mesh with them). synthetic: of a batch's
     people where there are both kinds. optimiser: adamw, or sgd with momentum 0.9. milestones: shares of the
-    schedule at which the rate falls to a tenth; none for half a cosine. augment: chance that a real sequence
+    schedule at which the rate falls to a tenth; none for half a cosine. augment: chance that a sequence
     is turned, and that it is seen in perspective. faults: chance of each fault that a segmentation might have
-    made in it.
+    made in it (synthetic walkers have others already).
 
     branch: "silhouette" (2-D), "heatmap" (3-D) or "energy": train that one alone. apart: recipes of one
     branch each, which are trained one after the other and then joined; fresh: people of another synthetic

@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from ..ending import plainly
 from ..errors import UsageError
 from ..network.checkpoint import load
 from ..network.meshgait import MeshGait
@@ -49,6 +50,7 @@ def rejoined(
     return whole
 
 
+@plainly()
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("branches", nargs="+", help="checkpoints of one branch each")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,10 @@ def source_of(
     settings: TrainSettings, recipe: Recipe, out: Path, group: Group, made: Made | None
 ) -> tuple[Source, dict[str, Any]]:
     """What is learned from, and what the checkpoint's card has to say of it."""
-    drawn = (recipe.each, recipe.frames, settings.seed, recipe.window)
+    drawn = partial(
+        Batches, each=recipe.each, frames=recipe.frames, seed=settings.seed, window=recipe.window,
+        augment=recipe.augment, faults=recipe.faults,
+    )  # fmt: skip
     facts: dict[str, Any]
     if not recipe.identities:
         walks = _named(settings, out, group, made)
@@ -59,12 +63,12 @@ def source_of(
     corpus = _corpus(settings, recipe, group, made)
     facts = {"corpus": corpus.manifest, **SYNTHETIC}
     if not settings.videos:
-        return Batches(corpus, recipe.people, *drawn), facts
+        return drawn(corpus, recipe.people), facts
     walks = walks_of_results(_results(settings, out, made))
     real = _real(walks, recipe, recipe.people - recipe.synthetic, settings, group)
     facts["data"] = f"synthetic walkers, and {len(walks)} tracks without names of the user's own videos"
     facts["licence"] = "not stated"
-    return Mixed(Batches(corpus, recipe.synthetic, *drawn), real), facts
+    return Mixed(drawn(corpus, recipe.synthetic), real), facts
 
 
 def benchmark_folder() -> Path:

@@ -20,12 +20,11 @@ from numpy.typing import NDArray
 
 from ..datasets.silhouettes import Place, places, read_place
 from ..errors import NoWalkerError, SilhouetteError, UsageError
-from ..records import HEIGHT
 from ..results.directory import Result
-from .batches import SHIFT, Batch, Source, fewer, mirrored, rolled
+from .batches import Batch, Source, fewer, mirrored
 from .smpl_labels import SmplTruth
 from .traits import TRAITS
-from .worsen import carried, turning, warped, worsened
+from .worsen import varied
 
 __all__ = ["Mixed", "Walk", "WalkBatches", "walks_of_results", "walks_of_tree"]
 
@@ -228,12 +227,7 @@ class WalkBatches:
         if leftwards if walk.direction == 0 else (walk.direction < 0) != leftwards:
             view = view[..., ::-1]
             truth = None if truth is None else mirrored(truth)
-        shift = int(rng.integers(-SHIFT, SHIFT + 1))
-        matrix = turning(rng, self.augment, view.shape[1], view.shape[2])
-        view = worsened(warped(rolled(view, shift), matrix), rng, self.faults)
-        if truth is not None:
-            truth = carried(truth + np.array([shift / HEIGHT, 0, 0], np.float32), matrix)
-        return np.ascontiguousarray(view), truth
+        return varied(view, truth, rng, self.augment, self.faults)
 
 
 class Mixed:

@@ -1,4 +1,4 @@
-"""What is done to real silhouettes before they are learned from: other cameras, other segmentations.
+"""What is done to silhouettes before they are learned from: other cameras, other segmentations.
 
 Turning and perspective are OpenGait's augmentations; where joints are known they follow. The faults are those
 that segmentation makes and keeps for a whole sequence: outlines too fat or too thin, feet or heads lost, a
@@ -7,22 +7,46 @@ piece missing.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..records import HEIGHT, SIDE_CUT
 
-__all__ = ["carried", "turned", "turning", "warped", "worsened"]
+__all__ = ["carried", "turning", "varied", "warped", "worsened"]
 
+_SHIFT = 2  # columns by which a silhouette may stand off centre
 _DEGREES = 10.0
 _LEAN = 0.1  # of the width, by which perspective moves a corner
 Silhouettes = NDArray[np.uint8]
+Truth = TypeVar("Truth", NDArray[np.float32], NDArray[np.float32] | None)
 
 
-def turned(view: Silhouettes, rng: np.random.Generator, chance: float) -> Silhouettes:
-    """T×H×W; with `chance` each turned by up to 10° about the centre, and seen in perspective."""
-    return warped(view, turning(rng, chance, view.shape[1], view.shape[2]))
+def varied(
+    view: Silhouettes, truth: Truth, rng: np.random.Generator, augment: float, faults: float
+) -> tuple[Silhouettes, Truth]:
+    """A walk and its T×N×3 points, moved to the side, turned and worsened, all frames alike.
+
+    augment, faults: chances, see `Recipe`. truth: None where nothing is known.
+    """
+    shift = int(rng.integers(-_SHIFT, _SHIFT + 1))
+    matrix = turning(rng, augment, view.shape[1], view.shape[2])
+    view = worsened(warped(_rolled(view, shift), matrix), rng, faults)
+    if truth is not None:
+        truth = carried(truth + np.array([shift / HEIGHT, 0, 0], np.float32), matrix)
+    return np.ascontiguousarray(view), truth
+
+
+def _rolled(view: Silhouettes, columns: int) -> Silhouettes:
+    """T×H×W moved to the right, nought coming in."""
+    view = np.roll(view, columns, axis=2)
+    if columns > 0:
+        view[..., :columns] = 0
+    elif columns < 0:
+        view[..., columns:] = 0
+    return view
 
 
 def turning(rng: np.random.Generator, chance: float, height: int, width: int) -> NDArray[np.float64]:

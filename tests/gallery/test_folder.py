@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from meshgait_cli.errors import GalleryError, SourceNotFound
+from meshgait_cli.errors import GalleryError, SourceNotFound, UsageError
 from meshgait_cli.gallery import folder as folder_module
 from meshgait_cli.gallery import mirror as mirror_module
 from meshgait_cli.gallery import sources as sources_module
+from meshgait_cli.gallery.exchange import export
 from meshgait_cli.gallery.folder import index_folder
 from meshgait_cli.gallery.private import locked
 from meshgait_cli.gallery.settings import FILES, HIDDEN
@@ -298,6 +299,14 @@ def test_the_folder_alone_decides_who_is_in_it(people: Path, extractor: Extracto
         with pytest.raises(GalleryError, match="follows the folder"):
             change()
     assert Store(people).people() == {"anna": 1, "ben": 2}
+
+
+def test_nothing_is_exported_into_the_folder_itself(people: Path, extractor: Extractor) -> None:
+    index_folder(people, extractor)
+    with pytest.raises(UsageError, match="lies in the gallery itself"):
+        export(Store(people), people / "out")
+    assert not (people / "out").exists()
+    assert export(Store(people), people.with_name("out")) == 3
 
 
 def test_of_several_people_in_a_video_the_best_seen_stands_for_the_name(

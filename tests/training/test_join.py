@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from meshgait_cli.errors import UsageError
 from meshgait_cli.network.meshgait import MeshGait, ModelConfig
 from meshgait_cli.network.variants import VARIANTS, alone
 from meshgait_cli.synth.corpus import Corpus, make_corpus
-from meshgait_cli.training import join
+from meshgait_cli.training import graft, join, rejoin
 from meshgait_cli.training.join import branch_of, fit_maps, joined, strips_of
 from meshgait_cli.training.losses import nearest_loss, part_distances
 from meshgait_cli.training.rejoin import rejoined
@@ -179,3 +180,17 @@ def replace_rows(corpus: Corpus, count: int) -> Corpus:
 def test_what_cannot_be_joined(settings: TrainSettings, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         settings.resolve()
+
+
+@pytest.mark.parametrize("script", [rejoin, graft])
+def test_as_scripts_they_say_what_is_missing(
+    script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part = ["part.safetensors"] if script is rejoin else ["--bodies", "part.safetensors"]
+    rest = ["--data", "walkers", "--out", "new.safetensors"]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [script.__name__, *part, *rest])
+    with pytest.raises(SystemExit, match="^2$"):
+        script.main()
+    assert capsys.readouterr().err.startswith("error: there is no network 'part.safetensors'")
+    assert not list(tmp_path.iterdir())

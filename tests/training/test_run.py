@@ -73,8 +73,9 @@ def test_a_batch_holds_p_people_k_times_and_is_always_the_same(corpus):
     assert not torch.equal(batch.silhouettes, other.silhouettes)
 
 
-def test_the_truth_follows_the_mirror_and_the_shift(corpus):
-    batch = Batches(corpus, 6, 4, 8, seed=0).batch(0)
+@pytest.mark.parametrize("augment", [0.0, 1.0])
+def test_the_truth_follows_the_mirror_and_the_shift_and_the_turn(corpus, augment):
+    batch = Batches(corpus, 6, 4, 8, seed=0, augment=augment).batch(0)
     points, pictures = batch.points, batch.silhouettes
     columns = ((points[..., 0] + 0.5) * 64 - 10).floor().long().clamp(0, 43)
     rows = ((points[..., 1] + 0.5) * 64).floor().long().clamp(0, 63)

@@ -17,7 +17,7 @@ from meshgait_cli.training.batches import Batches
 from meshgait_cli.training.losses import contrast_loss, known_pairs, triplet_loss
 from meshgait_cli.training.session import TrainSettings, train_recipe
 from meshgait_cli.training.walks import Mixed, Walk, WalkBatches, walks_of_results, walks_of_tree
-from meshgait_cli.training.worsen import turned, worsened
+from meshgait_cli.training.worsen import varied
 
 
 def _person(number: int) -> np.ndarray:
@@ -137,13 +137,19 @@ def test_a_mixture_has_truth_for_its_first_sequences_only(tmp_path):
 
 def test_turning_and_faults_happen_by_chance_and_to_all_frames_alike():
     view = np.repeat(_person(0)[:1, :, 10:-10], 5, axis=0)
+    points = np.full((5, 88, 3), 0.2, np.float32)
     rng = np.random.default_rng(0)
-    assert turned(view, rng, 0.0) is view
-    assert np.array_equal(worsened(view, rng, 0.0), view)
-    changed = worsened(turned(view, rng, 1.0), rng, 1.0)
+    for _ in range(5):  # moved to the side at most
+        moved, truth = varied(view, points, rng, 0.0, 0.0)
+        shift = round(64 * float(truth[0, 0, 0] - 0.2))
+        assert np.array_equal(np.roll(moved, -shift, axis=2)[..., 2:-2], view[..., 2:-2])
+        assert (truth[..., 1:] == points[..., 1:]).all()
+    changed, truth = varied(view, points, rng, 1.0, 1.0)
     assert changed.shape == view.shape
     assert (changed != view).any()
     assert (changed == changed[:1]).all()
+    assert (truth != points).any()
+    assert varied(view, None, rng, 1.0, 1.0)[1] is None
 
 
 @pytest.mark.slow
