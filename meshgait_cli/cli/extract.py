@@ -8,6 +8,7 @@ import typer
 
 from . import options
 from .console import err, out, print_json, showing, warn_untrained
+from .seeing import Seeing, with_seeing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["extract", "result_table"]
 
 
+@with_seeing
 def extract(
     videos: Annotated[
         list[str],
@@ -28,16 +30,8 @@ def extract(
         ),
     ],
     folder: options.Out = None,  # type: ignore[assignment]
-    device: options.Device = "auto",
-    model: options.Model = None,
-    effort: options.Effort = "balanced",
-    detector: options.Detector = "yolo11n-pose",
-    detector_px: options.DetectorPx = None,
-    tracker: options.Tracker = "bytetrack",
-    sam: options.Segmenter = "mobile",
-    sam_checkpoint: options.SamCheckpoint = None,
-    crop_px: options.CropPx = None,
-    backend: options.Backend = "auto",
+    *,
+    seeing: Seeing,
     min_track: Annotated[float, typer.Option(help="Seconds; people seen more briefly are dropped.")] = 1.0,
     seconds: Annotated[
         float | None, typer.Option(help="Stop after so many seconds of video.", show_default="all of it")
@@ -65,7 +59,7 @@ def extract(
     """
     from ..errors import MeshgaitError, NoWalkerError, UsageError
     from ..gallery.walkers import why_nobody
-    from ..pipeline import DEFAULT_OUT, Extractor, ExtractSettings
+    from ..pipeline import DEFAULT_OUT, Extractor
     from ..report.session import page_for, write_report
     from ..video.sources import expand
 
@@ -78,22 +72,13 @@ def extract(
         raise UsageError("--address is a Ray cluster's: give --engine ray with it")
     sources = expand(videos)
     pages = [report and page_for(report, source.name, len(sources) > 1) for source in sources]
-    settings = ExtractSettings(
-        effort=effort,
-        detector=detector,
-        detector_px=detector_px,
-        tracker=tracker,
-        segmenter=sam,
-        sam_checkpoint=sam_checkpoint,
-        crop_px=crop_px,
-        backend=backend,
-        network=model,
+    settings = seeing.settings(
         min_track_s=min_track,
         max_s=seconds,
         preview=preview,
         opengait=bool(formats),
     )
-    extractor = Extractor(settings, device)
+    extractor = Extractor(settings, seeing.device)
     warn_untrained(extractor.embedder.trained, extractor.embedder.model_id)
     results: list[Result] = []
     reports: list[dict[str, Any]] = []
@@ -108,7 +93,7 @@ def extract(
         everything = f"{len(sources)} videos"
         with showing(everything, quiet) as progress:
             progress(Step("videos", 0, len(sources)))
-            done = extract_all(sources, settings, device, target, address=address, force=force)
+            done = extract_all(sources, settings, seeing.device, target, address=address, force=force)
             for number, ended in enumerate(done, start=1):
                 progress(Step("videos", number, len(sources)))
                 yield ended

@@ -16,6 +16,7 @@ from .gallery_calibrate import calibrate
 from .gallery_look import list_people, show, stats
 from .gallery_passphrase import passphrase
 from .gallery_people import merge, remove, rename
+from .seeing import Seeing, with_seeing
 
 __all__ = ["app"]
 
@@ -47,6 +48,7 @@ def create(
 
 
 @app.command("enroll")
+@with_seeing
 def enroll(
     gallery: Folder,
     sources: Annotated[
@@ -61,39 +63,20 @@ def enroll(
     silhouettes: Annotated[
         bool, typer.Option("--silhouettes/--no-silhouettes", help="Keep what the embedding was made of.")
     ] = True,
-    device: options.Device = "auto",
-    model: options.Model = None,
-    effort: options.Effort = "balanced",
-    detector: options.Detector = "yolo11n-pose",
-    detector_px: options.DetectorPx = None,
-    tracker: options.Tracker = "bytetrack",
-    sam: options.Segmenter = "mobile",
-    sam_checkpoint: options.SamCheckpoint = None,
-    crop_px: options.CropPx = None,
-    backend: options.Backend = "auto",
+    *,
+    seeing: Seeing,
     passphrase_file: options.PassphraseFile = None,
     json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Put people's walks into the gallery. What was enrolled before is left out."""
     from ..gallery.enrol import enrol
-    from ..pipeline import Extractor, ExtractSettings
 
-    settings = ExtractSettings(
-        effort=effort,
-        detector=detector,
-        detector_px=detector_px,
-        tracker=tracker,
-        segmenter=sam,
-        sam_checkpoint=sam_checkpoint,
-        crop_px=crop_px,
-        backend=backend,
-        network=model,
-    )
+    extractor = seeing.extractor()
     store = opened(gallery, passphrase_file)
     with showing(store.place.name, quiet) as progress:
         done = enrol(
-            store, sources, Extractor(settings, device), identity=identity, camera=camera, view=view,
+            store, sources, extractor, identity=identity, camera=camera, view=view,
             keep_silhouettes=silhouettes, progress=progress, announce=None if quiet else _announce,
         )  # fmt: skip
     store.tune(None if quiet else _tuning)

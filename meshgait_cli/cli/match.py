@@ -10,6 +10,7 @@ import typer
 from . import options
 from .console import err, out, print_json, showing, warn_untrained
 from .galleries import passphrase_for
+from .seeing import Seeing, with_seeing
 
 if TYPE_CHECKING:
     from ..records import Match
@@ -19,6 +20,7 @@ __all__ = ["match", "match_table"]
 _REFUSED = 5  # tracks whose reasons are printed
 
 
+@with_seeing
 def match(
     query: Annotated[
         str, typer.Argument(help="A video, a result of `extract`, silhouettes, or a file of embeddings.")
@@ -44,16 +46,8 @@ def match(
         typer.Option("--normalise", help="camera: subtract each camera's mean (five people by each)."),
     ] = None,
     folder: options.Out = None,  # type: ignore[assignment]
-    device: options.Device = "auto",
-    model: options.Model = None,
-    effort: options.Effort = "balanced",
-    detector: options.Detector = "yolo11n-pose",
-    detector_px: options.DetectorPx = None,
-    tracker: options.Tracker = "bytetrack",
-    sam: options.Segmenter = "mobile",
-    sam_checkpoint: options.SamCheckpoint = None,
-    crop_px: options.CropPx = None,
-    backend: options.Backend = "auto",
+    *,
+    seeing: Seeing,
     passphrase_file: options.PassphraseFile = None,
     report: options.Report = None,
     json: options.Json = False,
@@ -66,22 +60,11 @@ def match(
     """
     from ..gallery.identify import identify
     from ..gallery.place import address_of
-    from ..pipeline import DEFAULT_OUT, Extractor, ExtractSettings
+    from ..pipeline import DEFAULT_OUT
     from ..report.session import page_for, write_report
 
     page = None if report is None else page_for(report)
-    settings = ExtractSettings(
-        effort=effort,
-        detector=detector,
-        detector_px=detector_px,
-        tracker=tracker,
-        segmenter=sam,
-        sam_checkpoint=sam_checkpoint,
-        crop_px=crop_px,
-        backend=backend,
-        network=model,
-    )
-    extractor = Extractor(settings, device)
+    extractor = seeing.extractor()
     passphrase = passphrase_for(gallery, passphrase_file)
     with showing(Path(query).name, quiet) as progress:
         found = identify(

@@ -12,6 +12,7 @@ import typer
 from . import options
 from .console import err, showing, warn_untrained
 from .galleries import passphrase_for
+from .seeing import LiveSeeing, with_seeing
 
 if TYPE_CHECKING:
     import threading
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["watch"]
 
 
+@with_seeing
 def watch(
     source: Annotated[
         str, typer.Argument(help="A camera's number, an rtsp:// or http:// address, or a video file.")
@@ -56,16 +58,8 @@ def watch(
     sets: Annotated[
         str, typer.Option("--sets", help="best, mean or weighted: how several sequences of a person count.")
     ] = "weighted",
-    device: options.Device = "auto",
-    model: options.Model = None,
-    effort: options.Effort = "balanced",
-    detector: options.Detector = "yolo11n-pose",
-    detector_px: options.DetectorPx = None,
-    tracker: options.Tracker = "bytetrack",
-    sam: options.Segmenter = "mobile",
-    sam_checkpoint: options.SamCheckpoint = None,
-    crop_px: options.OneCropPx = 320,
-    backend: options.Backend = "auto",
+    *,
+    seeing: LiveSeeing,
     passphrase_file: options.PassphraseFile = None,
     json: Annotated[bool, typer.Option("--json", help="Print the events on standard output.")] = False,
     quiet: options.Quiet = False,
@@ -83,22 +77,8 @@ def watch(
     from ..live.events import EventLog
     from ..live.session import WatchSettings, live_source
     from ..live.session import watch as run
-    from ..pipeline import Extractor, ExtractSettings
 
-    extractor = Extractor(
-        ExtractSettings(
-            effort=effort,
-            detector=detector,
-            detector_px=detector_px,
-            tracker=tracker,
-            segmenter=sam,
-            sam_checkpoint=sam_checkpoint,
-            crop_px=crop_px,
-            backend=backend,
-            network=model,
-        ),
-        device,
-    )
+    extractor = seeing.extractor()
     settings = WatchSettings(
         far=far, sets=sets, seconds=seconds, reconnect=reconnect, patience=patience, save=save
     )

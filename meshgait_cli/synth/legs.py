@@ -28,8 +28,7 @@ def reach(rotations: Array, rest: Array, joints: Array, by: Array) -> Array:
         shank = thigh * Rotation.from_rotvec(rotations[:, knee])
         foot = shank * Rotation.from_rotvec(rotations[:, ankle])
         start, bent, end = joints[:, hip], joints[:, knee], joints[:, ankle]
-        upper = float(np.linalg.norm(rest[knee] - rest[hip]))
-        lower = float(np.linalg.norm(rest[ankle] - rest[knee]))
+        upper, lower = _bones(rest, side)
         before, after = end - start, end + by[:, side] - start
         far = np.linalg.norm(after, axis=1)
         longest, shortest = _STRAIGHTEST * (upper + lower), abs(upper - lower) + 0.01
@@ -54,11 +53,16 @@ def reach(rotations: Array, rest: Array, joints: Array, by: Array) -> Array:
 def shortfall(rest: Array, joints: Array, by: Array) -> Array:
     """K metres by which the legs are too short to move the ankles so; see `reach`. The longer of the two."""
     missing = []
-    for side, (hip, knee, ankle) in enumerate(LEGS):
-        longest = float(np.linalg.norm(rest[knee] - rest[hip]) + np.linalg.norm(rest[ankle] - rest[knee]))
+    for side, (hip, _, ankle) in enumerate(LEGS):
         far = np.linalg.norm(joints[:, ankle] + by[:, side] - joints[:, hip], axis=1)
-        missing.append(far - _REACH * longest)
+        missing.append(far - _REACH * sum(_bones(rest, side)))
     return np.maximum(np.max(missing, axis=0), 0)
+
+
+def _bones(rest: Array, side: int) -> tuple[float, float]:
+    """Metres of thigh and shank."""
+    hip, knee, ankle = (rest[joint] for joint in LEGS[side])
+    return float(np.linalg.norm(knee - hip)), float(np.linalg.norm(ankle - knee))
 
 
 def _unit(vectors: Array) -> Array:

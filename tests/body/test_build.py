@@ -119,13 +119,13 @@ def test_the_whole_build_runs_on_people_in_hand(
 
 def test_what_is_missing_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--mocap", str(tmp_path / "none.npz"), "--out", str(tmp_path / "body.npz")]
-    with pytest.raises(SystemExit, match="^1$"):
+    with pytest.raises(SystemExit, match=r"^1$"):
         build.main(arguments)
     assert "none.npz" in capsys.readouterr().err
     np.savez(tmp_path / "none.npz")
     try:
         import anny  # noqa: F401
     except ImportError:
-        with pytest.raises(SystemExit, match="^1$"):
+        with pytest.raises(SystemExit, match=r"^1$"):
             build.main(arguments)
         assert "pip install anny==0.6.2" in capsys.readouterr().err

@@ -190,7 +190,7 @@ def test_as_scripts_they_say_what_is_missing(
     rest = ["--data", "walkers", "--out", "new.safetensors"]
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", [script.__name__, *part, *rest])
-    with pytest.raises(SystemExit, match="^2$"):
+    with pytest.raises(SystemExit, match=r"^2$"):
         script.main()
     assert capsys.readouterr().err.startswith("error: there is no network 'part.safetensors'")
     assert not list(tmp_path.iterdir())
