@@ -25,10 +25,12 @@ from ..network.meshgait import MeshGait, ModelConfig
 from ..network.variants import alone
 from ..synth.corpus import Corpus
 from .losses import nearest_loss, part_distances
+from .worsen import varied
 
-__all__ = ["branch_of", "fit_maps", "joined", "refit", "strips_of"]
+__all__ = ["between", "branch_of", "fit_maps", "joined", "refit", "strips_of"]
 
 WINDOWS = (10, 14, 18, 24)  # frames of a walk that are seen: short tracks are learned too
+AUGMENT, FAULTS = 0.3, 0.3  # as `Recipe` has them: strips that such things spoil are not to be relied on
 TOGETHER = 16  # sequences
 CHUNK = 125  # of so many; each is kept, so that what is cut off goes on there
 PEOPLE, EACH = 96, 4  # of a batch
@@ -69,6 +71,20 @@ def branch_of(model: MeshGait, branch: str) -> MeshGait:
     return part
 
 
+def between(one: MeshGait, other: MeshGait, share: float) -> MeshGait:
+    """The mean of two networks' weights, of which the second, which learned on from the first, has a `share`:
+    what it knows by heart goes away sooner than what it understood (Wortsman et al., CVPR 2022)."""
+    net = MeshGait(one.config, with_decoder=one.decoder is not None).eval()
+    first, second = one.state_dict(), other.state_dict()
+    net.load_state_dict(
+        {
+            key: torch.lerp(value, second[key], share) if value.is_floating_point() else value
+            for key, value in first.items()
+        }
+    )
+    return net
+
+
 def strips_of(
     model: MeshGait,
     corpus: Corpus,
@@ -81,8 +97,8 @@ def strips_of(
 ) -> NDArray[np.float16]:
     """S×16×width: what the maps read of each sequence, the mean of the walk and its mirror image.
 
-    windows: how many frames are seen, each as often; none for all there are. folder: keeps what is done, to
-    go on there, as long as the branches are the same.
+    windows: how many frames are seen, each as often, turned and worsened by chance; none for whole walks as
+    they are. folder: keeps what is done, to go on there, as long as the branches are the same.
     """
     folder = folder / _digest(model)
     folder.mkdir(parents=True, exist_ok=True)
@@ -96,7 +112,7 @@ def strips_of(
             rng = np.random.default_rng([seed, start])
             chunk = np.array(corpus.silhouettes[start : start + step])
             done = [
-                _strips(model, _window(chunk[at : at + TOGETHER], windows, rng), bf16)
+                _strips(model, _seen(chunk[at : at + TOGETHER], windows, rng), bf16)
                 for at in range(0, len(chunk), TOGETHER)
             ]
             with aside(path) as temporary, temporary.open("wb") as file:
@@ -131,14 +147,14 @@ def _digest(model: MeshGait) -> str:
     return digest.hexdigest()[:16]
 
 
-def _window(
-    walks: NDArray[np.uint8], windows: tuple[int, ...], rng: np.random.Generator
-) -> NDArray[np.uint8]:
+def _seen(walks: NDArray[np.uint8], windows: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.uint8]:
     if not windows:
         return walks
     length = min(int(rng.choice(windows)), walks.shape[1])
     first = int(rng.integers(walks.shape[1] - length + 1))
-    return walks[:, first : first + length]
+    return np.stack(
+        [varied(walk, None, rng, AUGMENT, FAULTS)[0] for walk in walks[:, first : first + length]]
+    )
 
 
 @torch.inference_mode()

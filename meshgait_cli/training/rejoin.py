@@ -21,7 +21,7 @@ from ..network.checkpoint import load
 from ..network.meshgait import MeshGait
 from ..synth.corpus import Corpus
 from .export import export
-from .join import branch_of, joined, refit
+from .join import between, branch_of, joined, refit
 
 __all__ = ["rejoined"]
 
@@ -34,17 +34,20 @@ def rejoined(
     corpus: Corpus,
     folder: Path,
     *,
+    share: float = 1.0,
     seed: int = 0,
     tick: Tick | None = None,
 ) -> MeshGait:
     """`model` with these branches, networks of one branch each, instead of its own; maps fitted on `corpus`.
 
-    folder, tick: see `strips_of`. Raises UsageError for what is no branch of it.
+    share: of their weights, the rest being those of the model's own branches (`join.between`). folder, tick:
+    see `strips_of`. Raises UsageError for what is no branch of it.
     """
     new = {branch.config.fusion: branch for branch in branches}
     if odd := sorted(set(new) - set(model.widths)):
         raise UsageError(f"{odd[0]!r} is no branch of {model.config.name}: {', '.join(model.widths)} are")
-    parts = [new.get(name) or branch_of(model, name) for name in model.widths]
+    parts = [branch_of(model, name) for name in model.widths]
+    parts = [between(own, new[name], share) if (name := own.config.fusion) in new else own for own in parts]
     whole = joined(model.config, parts)
     refit(whole, corpus, folder, seed=seed, tick=tick)
     return whole
@@ -57,6 +60,7 @@ def main() -> None:
     parser.add_argument("--model", help="the network that they are put into; the shipped one")
     parser.add_argument("--data", type=Path, required=True, help="people whom no branch has seen")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--share", type=float, default=1.0, help="of the new weights, the rest being the old")
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
     whole, new = load(chosen.model), [load(each) for each in chosen.branches]
@@ -70,12 +74,14 @@ def main() -> None:
 
     with TemporaryDirectory(dir=chosen.out.parent) as folder:
         model = rejoined(
-            whole.network, [each.network for each in new], corpus, Path(folder), seed=chosen.seed, tick=tell
-        )
+            whole.network, [each.network for each in new], corpus, Path(folder), share=chosen.share,
+            seed=chosen.seed, tick=tell,
+        )  # fmt: skip
     about: dict[str, Any] = {
         **whole.card,
         "rejoined": {
-            "model": whole.id, "branches": [each.card for each in new], "fresh": corpus.manifest,
+            "model": whole.id, "branches": [each.card for each in new], "share": chosen.share,
+            "fresh": corpus.manifest,
         },
     }  # fmt: skip
     export(model, about, chosen.out)

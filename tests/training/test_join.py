@@ -74,6 +74,9 @@ def test_one_branch_is_replaced_and_the_maps_are_fitted_anew(tmp_path: Path) -> 
     before, after = whole.state_dict(), done.state_dict()
     moved = {key for key in after if not torch.equal(after[key], before[key])}
     assert moved == {"fcs.weight", "energy_branch.stem.0.weight"}
+    half = rejoined(whole, [new], corpus, tmp_path, share=0.5).state_dict()
+    stem = "energy_branch.stem.0.weight"
+    assert torch.allclose(half[stem], (before[stem] + after[stem]) / 2, atol=1e-6)
     with pytest.raises(UsageError, match="'concat' is no branch of tiny"):
         rejoined(whole, [whole], corpus, tmp_path)
     assert torch.equal(after["energy_branch.stem.0.weight"], new.state_dict()["energy_branch.stem.0.weight"])
