@@ -1,9 +1,11 @@
 """What a score is worth: the evidence that two walks are one person's, and how often strangers get that far.
 
 A logistic curve through the s-norm scores of genuine and impostor pairs, the two kinds weighing alike, gives
-the log-likelihood ratio of a pair as `slope`·score + `intercept`. From it follow, by Bayes' rule over
-everybody in the gallery and the possibility that it is none of them, the probabilities that `match` prints.
-The threshold of a false-accept rate does not come from the curve but from how the impostors' scores lie.
+the log-likelihood ratio of a pair as `bend`·score² + `slope`·score + `intercept`: one person's scores lie
+much wider than two people's, so that evidence grows faster than the score. From it follow, by Bayes' rule
+over everybody in the gallery and the possibility that it is none of them, the probabilities that `match`
+prints. The threshold of a false-accept rate does not come from the curve but from how the impostors' scores
+lie.
 """
 
 from __future__ import annotations
@@ -43,6 +45,7 @@ MIN_PEOPLE = 10  # with two sequences or more; fewer pairs make no curve
 _MOST_PROBES = 600
 _TAIL = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002, 0.0001)
 _FEWEST = 10  # impostor pairs that must lie beyond a point of the tail
+_BENT = 10.8  # likelihood ratio that a bend must be worth: of a straight curve one in a thousand has it
 _KNOWN = 0.5  # prior that a walker is in the gallery at all
 Array = NDArray[np.float64]
 
@@ -66,10 +69,12 @@ class Calibration:
     sets: str = "best"
     halves: float | None = None
     measured: dict[str, Any] | None = None
+    bend: float = 0.0
 
     def __post_init__(self) -> None:
         shares, scores = zip(*self.tail, strict=True) if self.tail else ((), ())
         numbers = [
+            self.bend,
             self.slope,
             self.intercept,
             *shares,
@@ -84,8 +89,13 @@ class Calibration:
             raise ValueError("a calibration says of how many people and pairs, and how sets are compared")
 
     def evidence(self, scores: NDArray[np.floating]) -> Array:
-        """Log-likelihood ratios, same person against another, of s-norm scores."""
-        return self.slope * np.asarray(scores, np.float64) + self.intercept
+        """Log-likelihood ratios, same person against another, of s-norm scores: level beyond a bent curve's
+        turning point, for a higher score never tells less."""
+        scores = np.asarray(scores, np.float64)
+        if self.bend:
+            turn = -self.slope / (2 * self.bend)
+            scores = np.maximum(scores, turn) if self.bend > 0 else np.minimum(scores, turn)
+        return self.bend * scores**2 + self.slope * scores + self.intercept
 
     def probabilities(self, scores: NDArray[np.floating], people: int) -> tuple[Array, float]:
         """Of each candidate (N s-norm scores of one walker), and of nobody in a gallery of `people`.
@@ -231,12 +241,12 @@ def fit(
             f"calibrating needs {MIN_PEOPLE} people with two sequences or more each, here are "
             f"{pairs.people}: enrol more, or do with the shipped calibration"
         )
-    from sklearn.linear_model import LogisticRegression
-
-    scores = np.concatenate([pairs.genuine, pairs.impostor])[:, None]
-    same = np.repeat([1, 0], [len(pairs.genuine), len(pairs.impostor)])
-    curve = LogisticRegression(class_weight="balanced", C=10.0).fit(scores, same)
-    slope, intercept = float(curve.coef_[0, 0]), float(curve.intercept_[0])
+    straight, bent = _curve(pairs, 1), _curve(pairs, 2)
+    even = 2 * min(
+        len(pairs.genuine), len(pairs.impostor)
+    )  # what pairs of two kinds that weigh alike amount to
+    bends = bent[1] > 0 and 2 * even * (_surprise(pairs, straight) - _surprise(pairs, bent)) > _BENT
+    intercept, slope, bend = bent if bends else straight
     if slope <= 0:
         raise GalleryError(
             "one person's sequences are no more alike than two people's: this model cannot tell them apart, "
@@ -249,8 +259,27 @@ def fit(
     ]
     return Calibration(
         model_id, slope, intercept, tuple(tail), pairs.people, len(pairs.genuine), len(pairs.impostor),
-        origin, sets, halves, measured,
+        origin, sets, halves, measured, bend,
     )  # fmt: skip
+
+
+def _curve(pairs: Pairs, degree: int) -> tuple[float, float, float]:
+    """Intercept, slope and bend of a logistic curve in powers of the score; of degree 1 it has no bend."""
+    from sklearn.linear_model import LogisticRegression
+
+    scores = np.concatenate([pairs.genuine, pairs.impostor])[:, None]
+    same = np.repeat([1, 0], [len(pairs.genuine), len(pairs.impostor)])
+    powers = np.concatenate([scores**power for power in range(1, degree + 1)], axis=1)
+    found = LogisticRegression(class_weight="balanced", C=10.0).fit(powers, same)
+    rises = [*found.coef_[0].tolist(), 0.0]
+    return float(found.intercept_[0]), rises[0], rises[1]
+
+
+def _surprise(pairs: Pairs, curve: tuple[float, float, float]) -> float:
+    """Mean log-loss of a pair, the two kinds weighing alike."""
+    intercept, slope, bend = curve
+    genuine, impostor = (bend * s**2 + slope * s + intercept for s in (pairs.genuine, pairs.impostor))
+    return float(np.logaddexp(0, -genuine).mean() + np.logaddexp(0, impostor).mean()) / 2
 
 
 def shipped(model_id: str) -> Calibration | None:

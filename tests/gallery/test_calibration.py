@@ -33,6 +33,24 @@ def test_the_curve_is_the_log_likelihood_ratio() -> None:
     assert curve.intercept == pytest.approx(-4.5, rel=0.05)
 
 
+def test_the_curve_bends_where_one_persons_scores_lie_wider() -> None:
+    """Impostors N(0, 1), genuine N(3, 2): the true ratio has its lowest point at −1, and is level before."""
+    rng = np.random.default_rng(0)
+    curve = fit(Pairs(rng.normal(3, 2, 4000), rng.normal(0, 1, 40_000), 100), "net@1", "gallery")
+    scores = np.linspace(-1, 4, 11)
+    true = scores**2 / 2 - (scores - 3) ** 2 / 8 - math.log(2)
+    assert curve.evidence(scores) == pytest.approx(true, abs=0.35)
+    assert (np.diff(curve.evidence(np.linspace(-6, 9, 200))) >= 0).all()
+    again = Calibration.from_dict(json.loads(json.dumps(curve.to_dict())))
+    assert again == curve
+
+
+def test_no_bend_is_read_into_a_straight_curve() -> None:
+    assert {
+        fit(normal_pairs(seed, genuine=200, impostor=4000), "net@1", "gallery").bend for seed in range(20)
+    } == {0}
+
+
 @pytest.mark.parametrize("people", [1, 10, 50])
 @pytest.mark.parametrize("far", [0.1, 0.05, 0.01])
 def test_the_false_accept_rate_holds_on_strangers(people: int, far: float) -> None:
