@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from shares import found, said, share
 
-from meshgait_cli.evaluation.bootstrap import mean_interval
 from meshgait_cli.gallery.normalise import centre_cameras
 from meshgait_cli.gallery.search import Gallery
 from meshgait_cli.gallery.sequence import GallerySequence
@@ -32,7 +32,7 @@ from meshgait_cli.synth.walkers import Identity, make_identity, render_sequence
 from meshgait_cli.synth.wardrobe import CHANGED, OUTFITS
 
 FIRST = HELD_OUT + 50_000  # nobody whom a calibration, benchmark or example knows
-SEED, FRAMES, RESAMPLES = 1, 30, 1000
+SEED, FRAMES = 1, 30
 TOGETHER = (5, 10, 20, 40)  # people in a video
 Array = NDArray[np.float32]
 
@@ -84,21 +84,13 @@ def _values(embeddings: list[GaitEmbedding]) -> Array:
     return np.stack([one.values for one in embeddings])
 
 
-def right(known: Array, asked: Array) -> NDArray[np.float64]:
-    """1 or 0 for each of N asked: whether the nearest of N known is the one at its place."""
-    distances = np.linalg.norm(asked[:, None] - known[None], axis=3).mean(2)
-    return (distances.argmin(1) == np.arange(len(asked))).astype(float)
-
-
 def centred(gallery: Gallery, asked: Array, together: int) -> NDArray[np.float64]:
-    """As `right`, in videos of so many people, by the product's own normalisation."""
-    found = np.empty(len(asked))
+    """As `found`, in videos of so many people, by the product's own normalisation."""
+    right = []
     for start in range(0, len(asked), together):
-        rows = slice(start, start + together)
-        known, queries, _, _ = centre_cameras(gallery, asked[rows], gallery.values)
-        distances = np.linalg.norm(queries[:, None] - known[None], axis=3).mean(2)
-        found[rows] = distances.argmin(1) == np.arange(len(asked))[rows]
-    return found
+        known, queries, _, _ = centre_cameras(gallery, asked[start : start + together], gallery.values)
+        right.append(found(known, queries, start))
+    return np.concatenate(right)
 
 
 def main() -> None:
@@ -111,25 +103,16 @@ def main() -> None:
     pairs = [pair_of(number, chosen.people, embedder) for number in range(chosen.cameras)]
     report: dict[str, Any] = {"model": embedder.model_id, "pairs": chosen.cameras, "people": chosen.people}
     for name in pairs[0][1]:
-        plain = np.concatenate([right(gallery.values, asked[name]) for gallery, asked in pairs])
-        report[name] = {"plain": _share(plain)}
-        print(f"{name}: plain {_said(report[name]['plain'])}")
+        plain = np.concatenate([found(gallery.values, asked[name]) for gallery, asked in pairs])
+        report[name] = {"plain": share(plain, SEED)}
+        print(f"{name}: plain {said(report[name]['plain'])}")
         for together in TOGETHER:
-            found = np.concatenate([centred(gallery, asked[name], together) for gallery, asked in pairs])
-            row = {"rank_1": _share(found), "more": _share(found - plain)}
+            right = np.concatenate([centred(gallery, asked[name], together) for gallery, asked in pairs])
+            row = {"rank_1": share(right, SEED), "more": share(right - plain, SEED)}
             report[name][str(together)] = row
-            print(f"  {together:2d} in a video: {_said(row['rank_1'])}, more: {_said(row['more'])}")
+            print(f"  {together:2d} in a video: {said(row['rank_1'])}, more: {said(row['more'])}")
     target = Path(__file__).parent / "results" / "cameras.json"
     target.write_text(json.dumps(report, indent=1) + "\n")
-
-
-def _share(values: NDArray[np.float64]) -> list[float]:
-    interval = mean_interval(values, np.arange(len(values)), RESAMPLES, SEED)
-    return [round(float(each), 4) for each in (values.mean(), *interval)]
-
-
-def _said(share: list[float]) -> str:
-    return "{:.3f} ({:.3f} to {:.3f})".format(*share)
 
 
 if __name__ == "__main__":

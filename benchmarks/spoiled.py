@@ -19,14 +19,14 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from shares import found, said, share
 
-from meshgait_cli.evaluation.bootstrap import mean_interval
 from meshgait_cli.network.checkpoint import load
 from meshgait_cli.synth.corpus import PROBES, Corpus, is_finished, make_benchmark
 from meshgait_cli.training.heldout import embed_all
 from meshgait_cli.training.sources import BENCHMARK_SEED, benchmark_folder
 
-SEED, RESAMPLES = 7, 1000
+SEED = 7
 Walk = NDArray[np.uint8]
 Spoil = Callable[[Walk, np.random.Generator], Walk]
 
@@ -84,12 +84,6 @@ WAYS: dict[str, Spoil] = {
 }
 
 
-def found(known: NDArray[np.float32], asked: NDArray[np.float32]) -> NDArray[np.float64]:
-    """1 or 0 for each person: whether the nearest of those known is the one at the same place."""
-    distances = np.linalg.norm(asked[:, None] - known[None], axis=3).mean(2)
-    return (distances.argmin(1) == np.arange(len(asked))).astype(float)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", nargs="+", default=[None])
@@ -110,23 +104,14 @@ def main() -> None:
         for way, spoil in WAYS.items():
             spoiled = [spoil(walk, np.random.default_rng([SEED, row])) for row, walk in enumerate(same)]
             right = found(known, embed_all(loaded.network, np.stack(spoiled)))
-            row = {"rank_1": share(right)}
+            row = {"rank_1": share(right, SEED)}
             if way in first:
-                row["more"] = share(right - first[way])
+                row["more"] = share(right - first[way], SEED)
             first.setdefault(way, right)
             report[loaded.id][way] = row
             print(loaded.id, way, *(f"{key} {said(value)}" for key, value in row.items()), flush=True)
     target = Path(__file__).parent / "results" / "spoiled.json"
     target.write_text(json.dumps(report, indent=1) + "\n")
-
-
-def share(values: NDArray[np.float64]) -> list[float]:
-    interval = mean_interval(values, np.arange(len(values)), RESAMPLES, SEED)
-    return [round(float(each), 4) for each in (values.mean(), *interval)]
-
-
-def said(values: list[float]) -> str:
-    return "{:.3f} ({:.3f} to {:.3f})".format(*values)
 
 
 if __name__ == "__main__":

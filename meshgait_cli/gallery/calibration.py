@@ -242,9 +242,8 @@ def fit(
             f"{pairs.people}: enrol more, or do with the shipped calibration"
         )
     straight, bent = _curve(pairs, 1), _curve(pairs, 2)
-    even = 2 * min(
-        len(pairs.genuine), len(pairs.impostor)
-    )  # what pairs of two kinds that weigh alike amount to
+    fewest = min(len(pairs.genuine), len(pairs.impostor))
+    even = 2 * fewest  # what pairs of two kinds that weigh alike amount to
     bends = bent[1] > 0 and 2 * even * (_surprise(pairs, straight) - _surprise(pairs, bent)) > _BENT
     intercept, slope, bend = bent if bends else straight
     if slope <= 0:

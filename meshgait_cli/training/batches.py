@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..body.reflection import MIRROR
@@ -23,7 +24,7 @@ from ..synth.corpus import Corpus
 from .traits import traits
 from .worsen import varied
 
-__all__ = ["Batch", "Batches", "Source", "fewer", "mirrored"]
+__all__ = ["Batch", "Batches", "People", "Source", "fewer", "mirrored"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,16 +55,16 @@ class Source(Protocol):
         """Batch `step`; of `world` processes the share of number `rank`."""
 
 
-class Batches:
-    """Draws batches: `Batches(corpus, people=16, each=4, frames=8, seed=0).batch(step)`.
+class People:
+    """Whose sequences are drawn, and how many of them: what every source of batches shares.
 
-    frames: to be watched. window: frames there are, from which the energy branch learns; 0 means no more
-    than those. augment, faults: see `Recipe`; corpora have faults of their own.
+    identities: S, whose each sequence is. frames: to be watched. window: frames there are, from which the
+    energy branch learns; 0 means no more than those. augment, faults: see `Recipe`.
     """
 
     def __init__(
         self,
-        corpus: Corpus,
+        identities: NDArray[Any],
         people: int,
         each: int,
         frames: int,
@@ -73,16 +74,14 @@ class Batches:
         augment: float = 0.0,
         faults: float = 0.0,
     ) -> None:
-        self.corpus, self.people, self.each, self.frames, self.seed = corpus, people, each, frames, seed
+        self.each, self.frames, self.seed = each, frames, seed
         self.augment, self.faults = augment, faults
         self.window = max(window, frames)
-        identities = corpus.labels["identity"]
         self.identities = np.unique(identities)
         self.rows = [np.flatnonzero(identities == identity) for identity in self.identities]
         self.people = min(people, len(self.identities))
-        self.traits = traits(corpus.manifest["seed"], self.identities)
 
-    def longer(self, frames: int) -> Batches:
+    def longer(self, frames: int) -> Self:
         other = copy(self)
         other.frames, other.window = frames, max(self.window, frames)
         other.people, other.each = fewer(self.people, self.each, self.frames, frames)
@@ -91,6 +90,16 @@ class Batches:
     @property
     def classes(self) -> int:
         return len(self.identities)
+
+
+class Batches(People):
+    """Draws batches: `Batches(corpus, people=16, each=4, frames=8, seed=0).batch(step)`. Corpora have faults
+    of their own."""
+
+    def __init__(self, corpus: Corpus, *drawn: int, **more: Any) -> None:
+        super().__init__(corpus.labels["identity"], *drawn, **more)
+        self.corpus = corpus
+        self.traits = traits(corpus.manifest["seed"], self.identities)
 
     def batch(self, step: int, rank: int = 0, world: int = 1) -> Batch:
         rng = np.random.default_rng([self.seed, step])

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Sequence
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from numpy.typing import NDArray
 from ..datasets.silhouettes import Place, places, read_place
 from ..errors import NoWalkerError, SilhouetteError, UsageError
 from ..results.directory import Result
-from .batches import Batch, Source, fewer, mirrored
+from .batches import Batch, People, Source, mirrored
 from .smpl_labels import SmplTruth
 from .traits import TRAITS
 from .worsen import varied
@@ -122,42 +123,15 @@ def _direction(x: NDArray[np.float32]) -> int:
     return int(np.sign(speed)) if abs(speed) > _PLAIN else 0
 
 
-class WalkBatches:
+class WalkBatches(People):
     """Draws batches of real walks, as `Batches` does of synthetic ones; whose bodies are known come first.
 
-    augment, faults: see `Recipe`. first_class: number of the first class.
+    first_class: number of the first class.
     """
 
-    def __init__(
-        self,
-        walks: Sequence[Walk],
-        people: int,
-        each: int,
-        frames: int,
-        seed: int,
-        window: int = 0,
-        *,
-        augment: float = 0.0,
-        faults: float = 0.0,
-        first_class: int = 0,
-    ) -> None:
-        self.walks, self.each, self.frames, self.seed = list(walks), each, frames, seed
-        self.window = max(window, frames)
-        self.augment, self.faults, self.first_class = augment, faults, first_class
-        identities = np.array([walk.identity for walk in self.walks])
-        self.identities = np.unique(identities)
-        self.rows = [np.flatnonzero(identities == identity) for identity in self.identities]
-        self.people = min(people, len(self.identities))
-
-    def longer(self, frames: int) -> WalkBatches:
-        other = copy(self)
-        other.frames, other.window = frames, max(self.window, frames)
-        other.people, other.each = fewer(self.people, self.each, self.frames, frames)
-        return other
-
-    @property
-    def classes(self) -> int:
-        return len(self.identities)
+    def __init__(self, walks: Sequence[Walk], *drawn: int, first_class: int = 0, **more: Any) -> None:
+        super().__init__(np.array([walk.identity for walk in walks]), *drawn, **more)
+        self.walks, self.first_class = list(walks), first_class
 
     def batch(self, step: int, rank: int = 0, world: int = 1) -> Batch:
         rng = np.random.default_rng([self.seed, step, 1])
