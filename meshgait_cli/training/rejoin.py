@@ -41,8 +41,10 @@ def rejoined(
     """`model` with these branches, networks of one branch each, instead of its own; maps fitted on `corpus`.
 
     share: of their weights, the rest being those of the model's own branches (`join.between`). folder, tick:
-    see `strips_of`. Raises UsageError for what is no branch of it.
+    see `strips_of`. Raises UsageError for what is no branch of it, and for what is no share.
     """
+    if not 0 <= share <= 1:
+        raise UsageError(f"a share of the new weights lies between 0 and 1, not at {share:g}")
     new = {branch.config.fusion: branch for branch in branches}
     if odd := sorted(set(new) - set(model.widths)):
         raise UsageError(f"{odd[0]!r} is no branch of {model.config.name}: {', '.join(model.widths)} are")

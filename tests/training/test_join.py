@@ -77,6 +77,9 @@ def test_one_branch_is_replaced_and_the_maps_are_fitted_anew(tmp_path: Path) -> 
     half = rejoined(whole, [new], corpus, tmp_path, share=0.5).state_dict()
     stem = "energy_branch.stem.0.weight"
     assert torch.allclose(half[stem], (before[stem] + after[stem]) / 2, atol=1e-6)
+    for share in (-0.1, 1.5, math.nan):
+        with pytest.raises(UsageError, match="between 0 and 1"):
+            rejoined(whole, [new], corpus, tmp_path, share=share)
     with pytest.raises(UsageError, match="'concat' is no branch of tiny"):
         rejoined(whole, [whole], corpus, tmp_path)
     assert torch.equal(after["energy_branch.stem.0.weight"], new.state_dict()["energy_branch.stem.0.weight"])
