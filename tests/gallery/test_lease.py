@@ -171,7 +171,12 @@ class HeldUp:
         self.reached, self.go_on, first = threading.Event(), threading.Event(), threading.Lock()
 
         def gate(method: str, asked: str) -> None:
-            if method == "PUT" and path in asked and first.acquire(blocking=False):
+            if (
+                method == "PUT"
+                and f"/{s3.bucket}/" in asked
+                and path in asked
+                and first.acquire(blocking=False)
+            ):
                 self.reached.set()
                 self.go_on.wait(20)
 
