@@ -22,7 +22,10 @@ from .yolo import graph_of, predictor_of
 
 __all__ = ["PersonDetector"]
 
-_MOST = 8  # pictures together
+_MOST = (
+    8  # pictures together; on a CPU fewer large ones: twos are as fast as fours there, and hold 150 MB less
+)
+_MOST_LARGE, _LARGE = 2, 1024
 _SAME_PERSON = 0.6  # IoU from which two boxes are one person
 
 
@@ -78,7 +81,8 @@ class PersonDetector:
     def detect(self, images: Sequence[NDArray[np.uint8]], size: int = 640) -> list[list[Detection]]:
         """The people in each H×W×3 RGB picture, surest first. size: the long side it is scaled to."""
         out: list[list[Detection]] = []
-        for some in parcels(len(images), self.device, _MOST):
+        most = _MOST_LARGE if size > _LARGE and self.device.type == "cpu" else _MOST
+        for some in parcels(len(images), self.device, most):
             # ultralytics takes BGR
             batch = [np.ascontiguousarray(image[:, :, ::-1]) for image in images[some]]
             with _own_threads(), computing(self.device, self.precision):
