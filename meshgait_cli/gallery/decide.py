@@ -108,7 +108,7 @@ def scores_of(
 ) -> Scored:
     """Q×parts×dim queries against everybody. filler: F×parts×dim of synthetic people for a small gallery's
     cohort. camera: subtract each camera's mean first (raises UsageError with too few people for that)."""
-    cohort = cohort_of(gallery.sequences, filler)
+    cohort = cohort_of(gallery.cohort_from, filler)
     values, members = gallery.values, cohort.values
     if camera:
         values, queries, members, _ = centre_cameras(gallery, queries, members)
@@ -151,10 +151,32 @@ def decide(
     taken: list[dict[int, str]] = [{} for _ in probes]
     if calibration is not None and np.isfinite(scored.scores).all():
         taken = _taken(probes, scored, calibration, size)
-    return [
-        _answer(gallery, probe, scored, row, taken[row], calibration, size, far, top_k)
-        for row, probe in enumerate(probes)
-    ]
+
+    def answer(row: int) -> Answer:
+        return _answer(gallery, probes[row], scored, row, taken[row], calibration, size, far, top_k)
+
+    answers = [answer(row) for row in range(len(probes))]
+    while (clash := _clash(gallery, probes, answers, scored)) is not None:
+        number, winner, loser = clash
+        taken[loser][number] = probes[winner].label
+        answers[loser] = answer(loser)
+    return answers
+
+
+def _clash(
+    gallery: Gallery, probes: Sequence[Probe], answers: Sequence[Answer], scored: Scored
+) -> tuple[int, int, int] | None:
+    """An identity's number, and two walkers seen at the same time who are both accepted as it, the likelier
+    first: where "nobody" is a little more probable for each, the assignment leaves it to neither, and each
+    may still pass the threshold alone."""
+    accepted = [row for row, answer in enumerate(answers) if answer.identity is not None]
+    for place, one in enumerate(accepted):
+        for two in accepted[place + 1 :]:
+            if answers[one].identity == answers[two].identity and _together(probes[one], probes[two]):
+                number = gallery.identities.index(str(answers[one].identity))
+                winner, loser = sorted((one, two), key=lambda row: -scored.scores[row, number])
+                return number, winner, loser
+    return None
 
 
 def _answer(

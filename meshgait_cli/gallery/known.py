@@ -14,6 +14,7 @@ from ..errors import GalleryError, UsageError
 from ..records import GaitEmbedding
 from .calibration import Calibration, shipped
 from .folder import index_folder
+from .normalise import COHORT
 from .place import is_remote
 from .search import Gallery
 from .sets import check_method
@@ -27,6 +28,7 @@ __all__ = ["Known", "check_question", "open_known"]
 _WHOLE = 20_000  # sequences up to which a gallery is compared as a whole, in memory
 _NEAREST = 200  # sequences of a larger one whose people are compared
 _SAMPLE = 200  # and people of it who make the cohort
+_STAY = 0.75  # share of the people of a calibration who must still be there, where nobody fills up the cohort
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,8 +65,9 @@ class Known:
             return self._whole
         near = self.store.nearest(np.stack([each.values for each in embeddings]), _NEAREST)
         names = list(self.store.people())
-        sample = {names[i] for i in np.linspace(0, len(names) - 1, _SAMPLE).round().astype(int)}
-        return Gallery(tuple(self.store.sequences(sample | {name for found in near for _, _, name in found})))
+        sample = frozenset(names[i] for i in np.linspace(0, len(names) - 1, _SAMPLE).round().astype(int))
+        found = sample | {name for those in near for _, _, name in those}
+        return Gallery(tuple(self.store.sequences(found)), sample)
 
     @cached_property
     def _small(self) -> bool:
@@ -78,14 +81,22 @@ class Known:
         return Gallery(tuple(self.store.sequences()))
 
     def calibration(self, model_id: str) -> Calibration | None:
-        """The gallery's own, else the one that is shipped for the model, if any."""
+        """The gallery's own, else the one that is shipped for the model, if any; None where too few people
+        are left for the gallery's own, and no synthetic ones fill up."""
         own = None if self.store is None else Calibration.read(self.store.place)
-        return own if own is not None and own.model_id == model_id else shipped(model_id)
+        if own is None or own.model_id != model_id:
+            return shipped(model_id)
+        return None if shipped(model_id) is None and self._outlived(own) else own
+
+    def _outlived(self, calibration: Calibration) -> bool:
+        """Scores are in units of how the cohort lies: of much fewer people than it was fitted with, these are
+        other units, and strangers are accepted."""
+        return self.people < min(COHORT, _STAY * calibration.people)
 
     def remarks(self, calibration: Calibration | None, far: float, sets: str) -> list[str]:
         """What limits an answer, in words."""
         if calibration is None:
-            return []
+            return self._missing()
         found = []
         if calibration.origin == "synthetic":
             found.append(
@@ -100,6 +111,15 @@ class Known:
         if calibration.sets != sets:
             found.append(f"calibrated for --sets {calibration.sets}, not {sets}: probabilities are rough")
         return found
+
+    def _missing(self) -> list[str]:
+        own = None if self.store is None else Calibration.read(self.store.place)
+        if own is None or not self._outlived(own):
+            return []
+        return [
+            f"the gallery was calibrated with {own.people} people and holds {self.people}: that no longer "
+            "fits; run `meshgait gallery calibrate` again"
+        ]
 
 
 def open_known(

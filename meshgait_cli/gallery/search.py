@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,9 +19,14 @@ __all__ = ["Gallery", "GallerySequence"]
 
 @dataclass(frozen=True, eq=False)
 class Gallery:
-    """Known people. Raises GalleryError when empty, or when made by more than one model."""
+    """Known people. sample: where this is the part of a large gallery that is near a walker, the names of
+    those in it who stand for everybody; neighbours make no cohort. None for a whole gallery.
+
+    Raises GalleryError when empty, or when made by more than one model.
+    """
 
     sequences: tuple[GallerySequence, ...]
+    sample: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
         if not self.sequences:
@@ -34,6 +40,13 @@ class Gallery:
     @property
     def model_id(self) -> str:
         return self.sequences[0].embedding.model_id
+
+    @property
+    def cohort_from(self) -> Sequence[GallerySequence]:
+        """Of whom a cohort is made."""
+        if self.sample is None:
+            return self.sequences
+        return [one for one in self.sequences if one.identity in self.sample]
 
     @property
     def identities(self) -> list[str]:

@@ -120,7 +120,7 @@ class _Maker:
     def __init__(self, found: Identification, walks: Walks) -> None:
         self.found, self.walks = found, walks
         gallery = found.gallery
-        self.cohort = cohort_of(gallery.sequences, filler(gallery.model_id, gallery.values.shape[1:]))
+        self.cohort = cohort_of(gallery.cohort_from, filler(gallery.model_id, gallery.values.shape[1:]))
         self.drawn: dict[int, tuple[str, str]] = {}
 
     def view(self, number: int, answer: Answer, person: Person) -> AnswerView:

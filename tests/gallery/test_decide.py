@@ -152,6 +152,44 @@ def test_only_those_seen_together_exclude_each_other(known: Gallery, calibration
     assert [a.identity for a in decide(known, probes, calibration, NOBODY)] == ["p0", "p2", "p0"]
 
 
+def test_two_who_are_seen_together_are_not_both_accepted_as_one(
+    known: Gallery, calibration: Calibration
+) -> None:
+    """Where "nobody" is a little more probable than p0 for each, the assignment gives p0 to neither."""
+    near, far = another(known.sequences[0], 1, 0.4).values, stranger(0).values
+    lenient = replace(calibration, tail=((0.5, -3.0), (1e-6, -2.5)))
+
+    def walk(name: str, share: float) -> Probe:
+        values = ((1 - share) * near + share * far).astype(np.float32)
+        return Probe(name, replace(known.sequences[0].embedding, values=values), start_s=0, end_s=5)
+
+    def doubtful(share: float) -> bool:
+        (answer,) = decide(known, [walk("x", share)], lenient, NOBODY)
+        return answer.identity == "p0" and (answer.nobody or 0) > (answer.probability or 0)
+
+    shares = [share for share in np.linspace(0.2, 0.9, 701).tolist() if doubtful(share)]
+    probes = [walk("b", shares[-1]), walk("a", shares[0])]
+    further, nearer = decide(known, probes, lenient, NOBODY)
+    assert nearer.identity == "p0"
+    assert further.identity is None
+    assert "p0 is a, seen at the same time" in further.sentence
+
+
+def test_neighbours_are_no_cohort(known: Gallery, calibration: Calibration) -> None:
+    """Of a large gallery the people near a walker are compared, and a sample of all makes the cohort."""
+    probe = [Probe("x", another(known.sequences[0]))]
+    sample = frozenset(known.identities[:12])
+    part = Gallery(known.sequences, sample)
+    few = Gallery(tuple(one for one in known.sequences if one.identity in sample))
+    ours, theirs = (decide(each, probe, calibration, NOBODY, people=20)[0] for each in (part, few))
+    chances = {match.identity: match.probability for match in theirs.matches}
+    assert len(ours.matches) == 20
+    for match in ours.matches:
+        if match.identity != "p0" and match.identity in chances:
+            assert match.probability == pytest.approx(chances[match.identity], rel=0.2, abs=1e-6)
+    assert ours.probability != decide(known, probe, calibration, NOBODY)[0].probability
+
+
 def test_without_a_calibration_nothing_is_said_but_the_order(known: Gallery) -> None:
     (answer,) = decide(known, [Probe("x", another(known.sequences[0]))], None, NOBODY, top_k=3)
     assert (answer.decision, answer.probability) == (UNCLEAR, None)
