@@ -26,8 +26,8 @@ from ..gallery.private import swept, workplace
 from ..gallery.sequence import exchanged
 from ..gallery.store import Store
 from ..report.answers import named_again
-from ..report.people import plain
 from ..report.session import page_of
+from ..words import plain
 
 if TYPE_CHECKING:
     from ..gallery.decide import Answer
