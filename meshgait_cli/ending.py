@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from .errors import MeshgaitError
+from .words import plain
 
 __all__ = ["plainly"]
 
@@ -41,5 +42,5 @@ def _where(error: OSError) -> str:
 def _fail(error: BaseException, message: str, code: int) -> None:
     if os.environ.get("MESHGAIT_DEBUG"):
         raise error
-    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"error: {plain(' '.join(message.split()))}", file=sys.stderr)
     raise SystemExit(code)

@@ -17,8 +17,9 @@ from starlette.routing import Route
 from ..errors import GalleryError, MeshgaitError
 from ..gallery.place import place_at
 from ..gallery.store import Store
-from ..report.people import Walks, plain
+from ..report.people import Walks
 from ..report.sprites import energy
+from ..words import plain
 from .actions import Actions
 from .forms import Form, posted, received, require_csrf, said_name
 from .guard import Guard, Keys

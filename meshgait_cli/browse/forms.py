@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from ..errors import UsageError
-from ..report.people import plain
+from ..words import plain
 
 if TYPE_CHECKING:
     from starlette.requests import Request

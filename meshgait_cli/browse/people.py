@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..gallery.walkers import Walker
-from ..report.people import Person, Walks, of_walkers, plain
+from ..report.people import Person, Walks, of_walkers
+from ..words import plain
 
 if TYPE_CHECKING:
     from ..gallery.store import Store

@@ -26,8 +26,8 @@ from ..gallery.private import swept, workplace
 from ..gallery.sequence import exchanged
 from ..gallery.store import Store
 from ..report.answers import named_again
-from ..report.people import plain
 from ..report.session import page_of
+from ..words import plain
 
 if TYPE_CHECKING:
     from ..gallery.decide import Answer
@@ -94,6 +94,11 @@ class Search:
 
     def verdict(self, number: int) -> Verdict:
         return self.verdicts.setdefault(number, Verdict())
+
+    def names(self, identity: str) -> bool:
+        """Whether this person is a candidate of the answer, or was enrolled from it."""
+        enrolled = {verdict.identity for verdict in list(self.verdicts.values())}
+        return identity in _shown(self.answers) | enrolled
 
     def progress(self) -> dict[str, object]:
         """For the page: state, a sentence, and done of total where that is known."""
@@ -163,15 +168,15 @@ class Searches:
         self.all.pop(search.id, None)
 
     def forget(self, identity: str) -> None:
-        """Put away every answer that shows this person, who was erased."""
+        """Put away every answer that shows this person, who was erased, or from which they were enrolled."""
         for search in list(self.all.values()):
-            if identity in _shown(search.answers):
+            if search.names(identity):
                 self.put_away(search)
 
     def rename(self, identity: str, new: str) -> None:
-        """Answers that show this person show the new name, and not the former one."""
+        """Answers that name this person show the new name, and not the former one."""
         for search in list(self.all.values()):
-            if search.page is None or identity not in _shown(search.answers):
+            if search.page is None or not search.names(identity):
                 continue
             answers = tuple(_named_again(answer, identity, new) for answer in search.answers)
             views = [named_again(view, answers[view.number - 1]) for view in search.page.answers]

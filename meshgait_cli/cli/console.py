@@ -8,8 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from ..words import plain
+
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
     from ..pipeline import Progress, Step
 
@@ -29,15 +32,22 @@ _STAGES = {
 
 
 def out() -> Console:
-    from rich.console import Console
-
-    return Console(highlight=False)
+    return _console()
 
 
 def err() -> Console:
+    return _console(stderr=True)
+
+
+def _console(**options: Any) -> Console:
+    """One on which nothing that stands in a name moves the cursor or starts a line."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    class Plain(Console):
+        def render_str(self, text: str, **more: Any) -> Text:
+            return super().render_str(plain(text), **more)
+
+    return Plain(highlight=False, **options)
 
 
 def print_json(value: Any) -> None:
@@ -68,6 +78,7 @@ def warn_untrained(trained: bool, model_id: str) -> None:
 @contextmanager
 def showing(title: str, quiet: bool) -> Iterator[Progress]:
     """A progress line: stage, bar, frames done, frames a second, people in view, time left."""
+    title = plain(title)
     if quiet or not sys.stderr.isatty():
         yield _plain(title) if not quiet else (lambda _: None)
         return

@@ -57,6 +57,8 @@ def extract(
     A finished video is skipped when it is given again; an interrupted one starts anew.
     Silhouettes and embeddings are personal, biometric data: keep them as such.
     """
+    from rich.markup import escape
+
     from ..errors import MeshgaitError, NoWalkerError, UsageError
     from ..gallery.walkers import why_nobody
     from ..pipeline import DEFAULT_OUT, Extractor
@@ -113,7 +115,7 @@ def extract(
             if len(sources) == 1:
                 raise done
             failures.append(done)
-            err().print(f"[red]error:[/] {done}", markup=True)
+            err().print(f"[red]error:[/] {escape(str(done))}")
             reports.append({"video": source.shown, "error": str(done)})
             continue
         page = page_of[source.name]

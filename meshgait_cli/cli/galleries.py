@@ -125,5 +125,5 @@ def print_table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]], *whol
         width = max(len(row[number]) for row in rows) if number in whole and rows else None
         table.add_column(column, no_wrap=number in whole, min_width=width)
     for row in rows:
-        table.add_row(*(escape("".join(s if s.isprintable() else "\ufffd" for s in cell)) for cell in row))
+        table.add_row(*(escape(cell) for cell in row))
     out().print(table)

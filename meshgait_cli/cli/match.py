@@ -62,11 +62,12 @@ def match(
     from ..gallery.place import address_of
     from ..pipeline import DEFAULT_OUT
     from ..report.session import page_for, write_report
+    from ..video.sources import called, public
 
     page = None if report is None else page_for(report)
     extractor = seeing.extractor()
     passphrase = passphrase_for(gallery, passphrase_file)
-    with showing(Path(query).name, quiet) as progress:
+    with showing(called(query), quiet) as progress:
         found = identify(
             query, gallery, extractor, folder or DEFAULT_OUT, far=far, sets=sets,
             normalise=normalise, top_k=top_k, passphrase=passphrase, progress=progress,
@@ -80,9 +81,8 @@ def match(
     warn_untrained(trained, found.gallery.model_id)
     if json:
         extra = {} if page is None else {"report": page.as_posix()}
-        print_json(
-            {"query": query, "gallery": address_of(gallery), "trained": trained, **found.to_dict(), **extra}
-        )
+        asked = {"query": public(query), "gallery": address_of(gallery), "trained": trained}
+        print_json({**asked, **found.to_dict(), **extra})
         return
     console = out()
     for answer in found.answers:

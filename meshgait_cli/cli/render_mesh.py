@@ -55,6 +55,7 @@ def render_mesh(
     from ..render.session import RenderSettings, render_result
     from ..report.session import page_for, write_report
     from ..results.directory import Result, find_newest
+    from ..video.sources import called
 
     page = None if report is None else page_for(report)
     settings = RenderSettings(body=body, smpl_path=smpl_path, stature_m=stature, heatmaps=heatmaps)
@@ -70,7 +71,7 @@ def render_mesh(
     elif kind_of(source) == "result":
         result = Result(Path(source))
     elif kind_of(source) == "video" and not Path(source).is_dir():
-        with showing(Path(source).name, quiet) as progress:
+        with showing(called(source), quiet) as progress:
             result = extractor.extract(source, DEFAULT_OUT, progress=progress).result
     else:
         raise UsageError(f"{source} is neither a video nor a result of `meshgait extract`")

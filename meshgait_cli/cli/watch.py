@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from . import options
-from .console import err, showing, warn_untrained
+from .console import err, out, showing, warn_untrained
 from .galleries import passphrase_for
 from .seeing import LiveSeeing, with_seeing
 
@@ -124,6 +124,7 @@ def _display(json: bool, quiet: bool) -> Iterator[tuple[Callable[[dict[str, Any]
     """What is done with each event, and with each scene."""
     import sys
 
+    from ..words import plain
     from .watch_view import said, scene_table
 
     if json:
@@ -140,13 +141,13 @@ def _display(json: bool, quiet: bool) -> Iterator[tuple[Callable[[dict[str, Any]
         def words(event: dict[str, Any]) -> None:
             text = said(event)
             if text is not None:
-                print(f"{event['time'][11:19]} {text}", flush=True)
+                print(plain(f"{event['time'][11:19]} {text}"), flush=True)
 
         yield words, None
     else:
         from rich.live import Live
 
-        live = Live(refresh_per_second=4, transient=True)
+        live = Live(console=out(), refresh_per_second=4, transient=True)
 
         def above(event: dict[str, Any]) -> None:
             text = said(event)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..words import plain
+
 if TYPE_CHECKING:
     from ..live.session import Scene
 
@@ -42,10 +44,10 @@ def scene_table(scene: Scene) -> Any:
         table.add_row(
             str(person.number),
             f"{person.last_s - person.first_s:.0f} s",
-            Text(best.identity if best else "–"),
+            Text(plain(best.identity) if best else "–"),
             _percent(chance),
             "–" if person.silhouettes is None else str(len(person.silhouettes)),
-            Text(state + why, style=colour),
+            Text(plain(state + why), style=colour),
         )
     return table
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..distance import part_distances
 from ..errors import UsageError
+from ..gallery.normalise import MIN_PEOPLE
 from .bootstrap import mean_interval, verification_intervals
 from .metrics import Errors, Retrieval, equal_error_rate, error_curve, retrieve, tar_at_far
 from .protocols import Labels, Question
@@ -18,7 +19,6 @@ __all__ = ["FARS", "RANKS", "Figure", "Figures", "centred", "judge"]
 
 RANKS = (1, 5, 10)
 FARS = (1e-2, 1e-3)
-MIN_PEOPLE = 5  # whose mean may stand for a camera's
 _CMC = 20
 _DET = 100
 Array = NDArray[np.float64]

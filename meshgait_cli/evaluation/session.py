@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..embedding import embed_tree
-from ..errors import SourceNotFound, UsageError
+from ..errors import NoWalkerError, SourceNotFound, UsageError
 from ..results.embeddings import SUFFIXES, EmbeddingSet
 from .baselines import energy_images, fit_lda
 from .evaluate import Figures, centred, judge
@@ -81,7 +81,7 @@ def evaluate(
 ) -> Report:
     """Evaluate silhouettes (a tree, arrays) or a file of embeddings that are there already.
 
-    Raises SourceNotFound, UsageError, SilhouetteError, ResultError: each says what is wrong.
+    Raises SourceNotFound, UsageError, NoWalkerError, SilhouetteError, ResultError: each says what is wrong.
     """
     settings = settings or EvaluateSettings()
     sources = [data] if settings.gallery is None else [data, settings.gallery]
@@ -154,6 +154,9 @@ def _contestants(
         if settings.models or settings.baselines:
             raise UsageError("embeddings are made already: --model and --baselines need silhouettes")
         sets = [EmbeddingSet.read(source) for source in sources]
+        for source, each in zip(sources, sets, strict=True):
+            if not each.items:
+                raise NoWalkerError(f"{source} holds no walker")
         if len({each.model_id for each in sets}) > 1:
             raise UsageError(f"made by different networks: {' and '.join(each.model_id for each in sets)}")
         yield sets[0].model_id, _values(sets), (_labels(sets), len(sets[0].items))

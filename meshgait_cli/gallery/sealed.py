@@ -16,7 +16,7 @@ import numpy as np
 
 from .place import Place
 from .seal import Seal
-from .table import COLUMNS, Table, Where, sql
+from .table import COLUMNS, Table, Where, check_words, sql
 
 __all__ = ["SealedTable", "table_of"]
 
@@ -73,8 +73,10 @@ class SealedTable(Table):
         import pyarrow as pa
         import pyarrow.compute as pc
 
+        where = where or {}
+        check_words(where)
         found = self._opened()
-        for column, words in (where or {}).items():
+        for column, words in where.items():
             found = found.filter(pc.is_in(found[column], value_set=pa.array(words, pa.string())))
         return found.select(list(names))
 

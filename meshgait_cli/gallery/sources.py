@@ -18,7 +18,7 @@ from ..errors import SourceNotFound, UsageError
 from ..results.directory import EMBEDDINGS, is_result
 from ..results.embeddings import SUFFIXES as EMBEDDING_SUFFIXES
 from ..results.manifest import MANIFEST
-from ..video.sources import VIDEO_SUFFIXES
+from ..video.sources import VIDEO_SUFFIXES, called
 from .private import workplace
 from .search import GallerySequence
 from .sequence import checked_name
@@ -51,7 +51,7 @@ def listed(source: str, identity: str | None = None) -> Iterator[Source]:
     if "://" not in source and not path.exists():
         raise SourceNotFound(f"there is no {source}")
     if identity is not None:
-        yield Source(source, checked_name(identity), path.name)
+        yield Source(source, checked_name(identity), called(source))
     elif path.is_dir() and not is_result(path):
         for found, name in _in_folder(path):
             parts = found.relative_to(path).parts

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from ..records import GaitEmbedding
 from .place import Anywhere, Folder, Place, place_at
 from .sequence import GallerySequence
 
-__all__ = ["COLUMNS", "Block", "Table", "Where", "damaged", "sql"]
+__all__ = ["COLUMNS", "Block", "Table", "Where", "check_words", "damaged", "sql"]
 
 NAME = "sequences"
 COLUMNS = (
@@ -278,13 +279,18 @@ def damaged(place: Place, error: Exception | None) -> GalleryError:
 
 
 def sql(where: Where) -> str:
-    """The condition as the database wants it; whatever is in the words is quoted. Raises UsageError for a
-    word that is no text, as a file's name may be."""
+    """The condition as the database wants it; whatever is in the words is quoted. Raises UsageError as
+    `check_words` does."""
+    check_words(where)
 
     def quoted(words: Sequence[str]) -> str:
-        for word in words:
-            if not word.isascii() and any("\ud800" <= sign <= "\udfff" for sign in word):
-                raise UsageError(f"{word!r} is no text that a gallery could hold")
         return ", ".join("'" + word.replace("'", "''") + "'" for word in words)
 
     return " AND ".join(f"{column} IN ({quoted(words)})" for column, words in where.items())
+
+
+def check_words(where: Where) -> None:
+    """Raises UsageError for a word that is no text, as a file's name may be."""
+    for word in chain.from_iterable(where.values()):
+        if not word.isascii() and any("\ud800" <= sign <= "\udfff" for sign in word):
+            raise UsageError(f"{word!r} is no text that a gallery could hold")

@@ -181,7 +181,7 @@ class Capture(threading.Thread):
     def _wait(self, reason: str) -> float | None:
         """Seconds to the next attempt; None: it is given up."""
         wait: float | None = self._backoff.fail()
-        if not self._reconnect:
+        if self._connected_once and not self._reconnect:
             wait = None
         elif self._patience is not None:
             left = self._patience - (monotonic() - self._seen)

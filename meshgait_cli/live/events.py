@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -33,6 +34,7 @@ class EventLog:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 number = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
                 self._file = os.fdopen(number, "a", encoding="utf-8")
+                _make_own(path)
             except OSError as error:
                 raise UsageError(f"cannot write the event log {path}: {error.strerror or error}") from error
 
@@ -53,6 +55,14 @@ class EventLog:
         if self._listen is not None:
             self._listen(json.loads(line))
         return entry
+
+
+def _make_own(path: Path) -> None:
+    """A log that was there before is its owner's only as well. A pipe or a terminal stays as it is, and so
+    does what belongs to somebody else, or lies where there are no modes."""
+    if path.is_file():
+        with suppress(PermissionError):
+            path.chmod(0o600)
 
 
 def _plain(value: Any) -> Any:

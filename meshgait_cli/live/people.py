@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
-from ..gallery.decide import ACCEPTED, UNCLEAR, Answer
+from ..gallery.decide import UNCLEAR, Answer
 from ..records import SilhouetteSequence, TrackQuality
 from .events import EventLog
 from .judge import Judgement, Sample
@@ -133,9 +133,8 @@ class People:
                 samples.append(Sample(walker.number, walker.rows, arrived))
         return samples
 
-    def hear(self, judgements: Iterable[Judgement]) -> list[float]:
-        """Take in what the judge says, and report what is new. Returns seconds from frame to event."""
-        delays = []
+    def hear(self, judgements: Iterable[Judgement]) -> None:
+        """Take in what the judge says, and report what is new."""
         for judgement in judgements:
             person = self.present.get(judgement.number)
             if person is None:
@@ -150,12 +149,5 @@ class People:
             reported = (answer.decision, answer.identity, person.settling.settled)
             if reported != person.reported:
                 person.reported = reported
-                delays.append(monotonic() - judgement.arrived)
-                self._log.write("answer", latency_s=delays[-1], at_s=person.last_s, **person.facts())
-        return delays
-
-    @property
-    def accepted(self) -> list[str]:
-        """Names of those in view who are recognised."""
-        answers = [person.answer for person in self.present.values() if person.settling.settled]
-        return [each.identity for each in answers if each and each.decision == ACCEPTED and each.identity]
+                latency_s = monotonic() - judgement.arrived
+                self._log.write("answer", latency_s=latency_s, at_s=person.last_s, **person.facts())

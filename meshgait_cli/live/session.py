@@ -7,7 +7,9 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
+from secrets import token_hex
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ from ..errors import GalleryError, SourceNotFound, UsageError
 from ..gallery.decide import ACCEPTED
 from ..gallery.known import Known, open_known
 from ..gallery.place import address_of, is_remote
+from ..gallery.private import write_whole
 from ..people.observe import Observer
 from ..people.segment import SegmentRequest
 from ..people.track import PersonTracker
@@ -292,11 +295,7 @@ class _Watch:
                 names = [answer.identity] if answer.decision == ACCEPTED and answer.identity else []
                 self._searches.add(names)
             if self._settings.save is not None and person.silhouettes is not None:
-                self._settings.save.mkdir(parents=True, exist_ok=True, mode=0o700)
-                when = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-                path = self._settings.save / f"{when}-walker-{person.number}.npz"
-                np.savez_compressed(path, silhouettes=person.silhouettes.silhouettes)
-                path.chmod(0o600)
+                path = _keep(self._settings.save, person.number, person.silhouettes)
                 self._log.write("saved", walker=person.number, file=str(path))
 
     def _hear_news(self) -> None:
@@ -387,6 +386,17 @@ class _Watch:
             walkers=self._people.seen,
             **self._counts(),
         )
+
+
+def _keep(folder: Path, number: int, walk: SilhouetteSequence) -> Path:
+    """Write a walk for its owner only, under a name that no other watch takes."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    when = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    path = folder / f"{when}-walker-{number}-{token_hex(4)}.npz"
+    content = BytesIO()
+    np.savez_compressed(content, silhouettes=walk.silhouettes)
+    write_whole(path, content.getvalue(), durable=False)
+    return path
 
 
 def _warm_up(extractor: Extractor) -> None:

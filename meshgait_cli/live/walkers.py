@@ -78,11 +78,6 @@ class Walkers:
         """Whose the newest rows of a tracklet were when everybody was linked last; 0 for nobody's yet."""
         return self._numbered.get(tracklet, 0)
 
-    @property
-    def rows(self) -> int:
-        """Rows in memory, of everybody: about 5 kB each."""
-        return sum(len(track.rows) for track in self._tracklets.values())
-
     def forget(self, now_s: float) -> None:
         """Drop what is older than the window.
 

@@ -13,10 +13,11 @@ from ..gallery.calibration import filler
 from ..gallery.decide import ACCEPTED, UNKNOWN
 from ..gallery.normalise import cohort_of
 from ..records import HEIGHT, Match
+from ..words import plain
 from . import sprites
 from .candidates import sequence_of, silhouettes_of
 from .parts import PartAgreement, agreement, colour
-from .people import Person, Walks, plain
+from .people import Person, Walks
 
 if TYPE_CHECKING:
     from ..gallery.decide import Answer

@@ -13,10 +13,11 @@ from ..records import SilhouetteSequence
 from ..render.palette import track_colour
 from ..results.directory import Result
 from ..results.manifest import TrackEntry
+from ..words import plain
 from . import sprites
 from .phase import Stretch, stretch_of
 
-__all__ = ["Person", "Walks", "hue", "of_result", "of_walkers", "plain"]
+__all__ = ["Person", "Walks", "hue", "of_result", "of_walkers"]
 
 _STRIP = 24  # silhouettes of a strip
 
@@ -90,11 +91,6 @@ def of_walkers(walkers: list[Walker], walks: Walks, most: int) -> list[Person]:
             _draw(person, walker.silhouettes, np.ones(len(walker.silhouettes), dtype=bool), walks)
         people.append(person)
     return people
-
-
-def plain(text: str) -> str:
-    """Somebody else's text without signs that turn or hide what stands beside them."""
-    return "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
 
 
 def hue(track: int) -> str:

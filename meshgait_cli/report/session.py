@@ -11,8 +11,9 @@ from ..atomic import aside
 from ..errors import RenderError, UsageError
 from ..gallery.identify import Identification
 from ..results.directory import Result
+from ..words import plain
 from .page import Page, render
-from .people import Walks, of_result, of_walkers, plain
+from .people import Walks, of_result, of_walkers
 
 if TYPE_CHECKING:
     from ..pipeline import Extractor, Progress

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import SourceNotFound
 
-__all__ = ["VIDEO_SUFFIXES", "VideoSource", "expand"]
+__all__ = ["VIDEO_SUFFIXES", "VideoSource", "called", "expand", "public"]
 
 VIDEO_SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts"),
@@ -31,12 +31,22 @@ class VideoSource:
 
     @property
     def shown(self) -> str:
-        """The address to print and to keep: a stream's without name, password and query, where cameras have
-        their passwords as well."""
-        if self.path is not None or not _STREAM.match(self.address):
-            return self.address
-        scheme, rest = self.address.split("://", 1)
-        return f"{scheme}://{_public(rest)}"
+        """The address to print and to keep."""
+        return self.address if self.path is not None else public(self.address)
+
+
+def public(argument: str) -> str:
+    """An argument to print and to keep: a stream's without name, password and query, where cameras have their
+    passwords as well."""
+    if not _STREAM.match(argument):
+        return argument
+    scheme, rest = argument.split("://", 1)
+    return f"{scheme}://{_public(rest)}"
+
+
+def called(argument: str) -> str:
+    """What people read of an argument: the last part of a path, the name of a stream."""
+    return _stream_name(argument) if _STREAM.match(argument) else Path(argument).name
 
 
 def expand(arguments: Sequence[str]) -> list[VideoSource]:
@@ -113,8 +123,10 @@ def _stream_name(address: str) -> str:
 
 
 def _public(rest: str) -> str:
-    """What stands behind `scheme://`, without user:password@ (which may hold an @, / or ?) and ?query."""
-    return rest.rsplit("@", 1)[-1].split("?")[0].split("#")[0]
+    """What stands behind `scheme://`, without user:password@ (which may hold an @, / or ?) and ?query (which
+    may hold an @ behind a `name=`)."""
+    place = re.split(r"\?[^=@?]*=", rest, maxsplit=1)[0]
+    return place.rsplit("@", 1)[-1].split("?")[0].split("#")[0]
 
 
 def _natural(path: Path) -> list[tuple[int, int, str]]:

@@ -218,6 +218,17 @@ def test_who_is_erased_is_erased_from_answers_too(browser: Any, gallery: Path, a
     assert ">ben<" not in browser.get(running).text
 
 
+def test_who_was_enrolled_from_an_answer_is_renamed_and_erased_there_too(browser: Any) -> None:
+    to, other = browser.answered("monday.mp4"), browser.answered("tuesday.mp4")
+    browser.post(f"{to}/accept", walker=1, name="zoe")  # who is among no answer's candidates
+    browser.post("/person/rename", name="zoe", new="yvonne")
+    page = browser.get(to).text
+    assert ("yvonne" in page, "zoe" in page) == (True, False)
+    browser.post("/person/remove", name="yvonne")
+    assert browser.get(to).status_code == 404
+    assert browser.get(other).status_code == 200
+
+
 def test_an_answer_can_be_put_away(browser: Any) -> None:
     to = browser.answered("monday.mp4")
     assert "monday.mp4 was put away" in browser.said(browser.post(f"{to}/put-away"))

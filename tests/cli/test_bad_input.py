@@ -87,10 +87,11 @@ def test_impossible_wishes(meshgait: Run, make_video: Callable, arguments: list[
 
 
 def test_a_bad_file_does_not_stop_the_others(meshgait: Run, tmp_path: Path) -> None:
-    (tmp_path / "a.mp4").touch()
+    (tmp_path / "[bold]a.mp4").touch()
     (tmp_path / "b.mp4").write_text("no video")
-    ran = meshgait("extract", "a.mp4", "b.mp4")
+    ran = meshgait("extract", "[bold]a.mp4", "b.mp4")
     assert ran.code == 1
+    assert "[bold]a.mp4" in ran.err  # a name is no markup
     assert "2 of 2 videos failed" in ran.err
 
 

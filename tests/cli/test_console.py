@@ -34,3 +34,10 @@ def test_without_a_terminal_there_is_no_bar(capsys: pytest.CaptureFixture[str]) 
     with console.showing("walk.mp4", quiet=False) as progress:
         progress(Step("frames", 3, 10))
     assert capsys.readouterr().err == ""
+
+
+def test_a_path_stays_as_it_is_and_what_steers_a_terminal_does_not(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    console.out().print("山田\u3000太郎/at 10\u202fAM [x].mp4\x1b\n", markup=False)
+    assert capsys.readouterr().out == "山田\u3000太郎/at 10\u202fAM [x].mp4\ufffd\ufffd\n"

@@ -56,6 +56,17 @@ def test_embeddings_are_judged_with_counts_and_intervals(tmp_path: Path) -> None
     assert everyone["values"]["EER"][0] < 0.05
 
 
+@pytest.mark.parametrize("suffix", [".parquet", ".safetensors"])
+def test_a_file_in_which_nobody_was_usable(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], suffix: str
+) -> None:
+    full, empty = _embeddings(tmp_path / "full.parquet"), tmp_path / f"empty{suffix}"
+    EmbeddingSet((), "m@1", True).write(empty)
+    for arguments in ((str(empty),), (str(full), "--gallery", str(empty))):
+        code, said = _error(capsys, *arguments)
+        assert (code, said) == (1, f"error: {empty} holds no walker")
+
+
 def test_the_table_and_the_file(tmp_path: Path) -> None:
     path, to = _embeddings(tmp_path / "e.parquet", noise=3.0), tmp_path / "sub" / "report.json"
     done = CliRunner().invoke(app, ["evaluate", str(path), "--out", str(to), "--resamples", "50"])

@@ -12,6 +12,7 @@ from meshgait_cli.live.session import Scene
 from meshgait_cli.records import Match
 
 NAME = "[bold]anna[/]"  # a name is text, whatever is in it
+EVIL = "\x1b[2J"
 
 
 def shown(*people: Person, **options: bool) -> str:
@@ -22,10 +23,10 @@ def shown(*people: Person, **options: bool) -> str:
     return console.file.getvalue()
 
 
-def known(times: int) -> Person:
+def known(times: int, name: str = NAME) -> Person:
     person = Person(3, 1.0, 9.0)
     for _ in range(times):
-        answer = Answer("walker 3", ACCEPTED, NAME, 0.9998, 0.0001, (), (Match(NAME, 0.2, 0.3),))
+        answer = Answer("walker 3", ACCEPTED, name, 0.9998, 0.0001, (), (Match(name, 0.2, 0.3),))
         person.settling.hear(answer)
     return person
 
@@ -42,6 +43,11 @@ def test_the_table_names_whom_it_knows(markup: bool) -> None:
 
 def test_one_answer_is_called_so_far() -> None:
     assert "accepted, so far" in shown(known(1))
+
+
+def test_a_name_steers_no_terminal() -> None:
+    assert "\ufffd[2J" in shown(known(2, EVIL))
+    assert "\x1b" not in shown(known(2, EVIL))
 
 
 def test_nobody_in_view() -> None:

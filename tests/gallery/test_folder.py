@@ -75,6 +75,12 @@ def halves(values: np.ndarray) -> bytes:
     return values.astype(np.float16).tobytes()
 
 
+def test_a_walk_by_a_camera_is_named_without_its_password() -> None:
+    address = "https://camera.local/clip.mp4?user=anna&password=secret"
+    (source,) = sources_module.listed(address, "anna")
+    assert (source.address, source.name) == (address, "camera.local-clip.mp4")
+
+
 def test_files_and_folders_are_people(people: Path) -> None:
     indexed = index_folder(people, Extractor(device="cpu"))
     assert indexed.gallery.identities == ["anna", "ben"]

@@ -117,6 +117,12 @@ def test_rename_merge_remove_do_as_in_the_open(store: Store, people: Make) -> No
     assert said == ["create", "enrol", "rename", "merge", "remove", "enrol"]
 
 
+def test_a_name_that_is_no_text_is_nobodys(store: Store, people: Make) -> None:
+    store.add(people(1))
+    with pytest.raises(UsageError, match="no text"):
+        store.describe("ann\udcff")
+
+
 def test_an_opened_gallery_sees_what_others_write(store: Store, people: Make) -> None:
     reader = Store(store.folder, WORDS)
     assert reader.people() == {}

@@ -156,6 +156,22 @@ def test_patience_waits_also_at_the_start_and_then_gives_up(stream: VideoSource,
     assert "gave up" in str(capture.failure)
 
 
+def test_patience_waits_at_the_start_without_reconnecting_too(
+    stream: VideoSource, fake_reader: Reader
+) -> None:
+    def capture(*steps: Any) -> Capture:
+        backoff = Backoff(first=0.05, limit=0.1)
+        return Capture(stream, reconnect=False, patience=0.4, backoff=backoff, opener=opener(*steps))
+
+    away = capture()
+    assert run(away) == []
+    assert "gave up" in str(away.failure)
+    late = capture(VideoError("refused"), fake_reader([0.0, 0.1]))
+    assert len(run(late)) >= 1
+    assert late.failure is None
+    assert [type(each).__name__ for each in news(late)] == ["Lost", "Connected", "Lost"]
+
+
 def test_a_recording_is_played_at_its_own_speed_and_ends(fake_reader: Reader, tmp_path: Path) -> None:
     source = VideoSource("clip.mp4", "file", tmp_path / "clip.mp4", "clip")
     capture = Capture(source, opener=opener(fake_reader([i / 20 for i in range(11)])))

@@ -4,6 +4,7 @@ segmenting them is easy. The tracker, the judging, the decision and the gallery 
 from __future__ import annotations
 
 import json
+import stat
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -267,6 +268,15 @@ def test_it_stops_when_it_is_told_and_keeps_what_it_has(
     kept = np.load(saved["file"])["silhouettes"]
     assert kept.shape[1:] == (64, 64)
     assert len(kept) >= 15
+
+
+def test_two_watches_that_save_in_one_second_keep_both(tmp_path: Path) -> None:
+    kept = [np.full((3, 64, 64), value, np.uint8) for value in range(1, 4)]
+    for walk in kept:
+        session._keep(tmp_path / "kept", 1, SilhouetteSequence.from_arrays(walk))
+    saved = list((tmp_path / "kept").iterdir())
+    assert sorted(int(np.load(path)["silhouettes"].max()) for path in saved) == [1, 2, 3]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in saved} == {0o600}
 
 
 def test_who_is_seen_is_not_embedded_again_without_new_silhouettes(known: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from pathlib import Path
 
@@ -94,12 +95,25 @@ def test_each_event_is_on_disk_at_once_and_the_file_is_its_owners(tmp_path: Path
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_a_log_is_gone_on_with(tmp_path: Path) -> None:
+def test_a_log_is_gone_on_with_and_becomes_its_owners(tmp_path: Path) -> None:
+    path = tmp_path / "log.jsonl"
+    path.touch(mode=0o644)
     for number in range(2):
-        with EventLog(tmp_path / "log.jsonl") as log:
+        with EventLog(path) as log:
             log.write("note", number=number)
-    lines = (tmp_path / "log.jsonl").read_text().splitlines()
-    assert [json.loads(line)["number"] for line in lines] == [0, 1]
+    assert [json.loads(line)["number"] for line in path.read_text().splitlines()] == [0, 1]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_log_may_be_a_pipe(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path, 0o644)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with EventLog(path) as log:
+        log.write("note", number=0)
+    assert b'"number": 0' in os.read(reader, 1000)
+    os.close(reader)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
 def test_a_log_that_cannot_be_written_is_said_beforehand(tmp_path: Path) -> None:

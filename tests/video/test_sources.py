@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from meshgait_cli.errors import SourceNotFound
-from meshgait_cli.video.sources import expand
+from meshgait_cli.video.sources import called, expand
 
 
 @pytest.fixture
@@ -71,6 +71,7 @@ def test_a_streams_name_keeps_no_password() -> None:
     [
         ("rtsp://anna:se@cr/et?@camera.local:554/door", "rtsp://camera.local:554/door"),
         ("http://camera.local/live?user=anna&pwd=secret#x", "http://camera.local/live"),
+        ("http://camera.local/live?user=anna&pwd=sec@ret", "http://camera.local/live"),
         ("HTTP://camera.local", "HTTP://camera.local"),
     ],
 )
@@ -78,6 +79,18 @@ def test_what_is_shown_of_a_stream_holds_no_password(address: str, shown: str) -
     (source,) = expand([address])
     assert source.address == address
     assert source.shown == shown
+
+
+@pytest.mark.parametrize(
+    ("argument", "name"),
+    [
+        ("people/a@b?c.mp4", "a@b?c.mp4"),
+        ("https://camera.local/clip.mp4?user=anna&password=secret", "camera.local-clip.mp4"),
+        ("rtsp://anna:secret@10.0.0.5", "10.0.0.5"),
+    ],
+)
+def test_what_people_read_of_an_argument_holds_no_password(argument: str, name: str) -> None:
+    assert called(argument) == name
 
 
 def test_a_files_address_is_shown_as_it_is(tmp_path: Path) -> None:
