@@ -88,7 +88,7 @@ def centred(gallery: Gallery, asked: Array, together: int) -> NDArray[np.float64
     """As `found`, in videos of so many people, by the product's own normalisation."""
     right = []
     for start in range(0, len(asked), together):
-        known, queries, _, _ = centre_cameras(gallery, asked[start : start + together], gallery.values)
+        known, queries, _ = centre_cameras(gallery, asked[start : start + together], gallery.values)
         right.append(found(known, queries, start))
     return np.concatenate(right)
 

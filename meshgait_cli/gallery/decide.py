@@ -111,7 +111,7 @@ def scores_of(
     cohort = cohort_of(gallery.cohort_from, filler)
     values, members = gallery.values, cohort.values
     if camera:
-        values, queries, members, _ = centre_cameras(gallery, queries, members)
+        values, queries, members = centre_cameras(gallery, queries, members)
     groups = list(gallery.groups.values())
     distances, nearest = set_distances(queries, values, gallery.quality, groups, sets)
     if len(cohort) < 2:

@@ -92,12 +92,10 @@ def _standard(distances: Array, cohort: Array, keep: NDArray[np.bool_]) -> Array
     return (mean - distances) / np.maximum(spread, _LEAST_SPREAD)
 
 
-def centre_cameras(
-    gallery: Gallery, queries: Array, cohort: Array
-) -> tuple[Array, Array, Array, dict[str, int]]:
+def centre_cameras(gallery: Gallery, queries: Array, cohort: Array) -> tuple[Array, Array, Array]:
     """Gallery values, queries and cohort, each less its camera's mean: what a camera does to everybody's
     silhouette goes away with it, and no name is needed. Queries (of one video) are one camera's, the cohort
-    another's. Returns also of how many people each mean was made.
+    another's.
 
     Raises UsageError where a camera saw fewer than 5 people: the mean of few is them, not the camera.
     """
@@ -115,4 +113,4 @@ def centre_cameras(
             f"--normalise camera needs {MIN_PEOPLE} people by every camera ({said}): leave it out, or name "
             "the cameras when you enrol"
         )
-    return values, queries - queries.mean(0), cohort - cohort.mean(0), made_of
+    return values, queries - queries.mean(0), cohort - cohort.mean(0)
