@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -185,7 +186,7 @@ def test_another_network_is_another_gallery(
     store.audit.verify()
 
 
-@pytest.mark.parametrize("damage", ["", "{", '{"schema": 99}', '{"schema": 1, "settings": "", "files": []}'])
+@pytest.mark.parametrize("damage", ["", "{", '{"schema": "x"}', '{"schema": 1, "settings": "", "files": []}'])
 @pytest.mark.parametrize("name", [FILES, "gallery.json"])
 def test_a_damaged_gallery_is_made_anew(people: Path, extractor: Extractor, name: str, damage: str) -> None:
     index_folder(people, extractor)
@@ -193,6 +194,34 @@ def test_a_damaged_gallery_is_made_anew(people: Path, extractor: Extractor, name
     assert index_folder(people, extractor).processed == 3
     assert Store(people).people() == {"anna": 1, "ben": 2}
     assert index_folder(people, extractor).processed == 0
+
+
+@pytest.mark.parametrize("name", [FILES, "gallery.json"])
+@pytest.mark.parametrize("said", ["version 99", "Input/output error"])
+def test_what_another_version_made_or_cannot_be_read_just_now_is_left_alone(
+    people: Path, extractor: Extractor, name: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index_folder(people, extractor)
+    if said == "version 99":
+        (people / HIDDEN / name).write_text('{"schema": 99}')
+    before = held(people)
+    if said == "Input/output error":
+        read = Path.read_bytes
+
+        def fails(path: Path) -> bytes:
+            if path.name == name:
+                raise OSError(errno.EIO, said)
+            return read(path)
+
+        monkeypatch.setattr(Path, "read_bytes", fails)
+    with pytest.raises(GalleryError, match=said):
+        index_folder(people, extractor)
+    monkeypatch.undo()
+    assert held(people) == before
+
+
+def held(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in (folder / HIDDEN).rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize("kind", ["*.lance", "*.manifest", "gallery.json"])
