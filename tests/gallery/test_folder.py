@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from meshgait_cli.errors import GalleryError, SourceNotFound, UsageError
+from meshgait_cli.errors import GalleryError, SourceNotFound, UsageError, VideoError, WeightsError
 from meshgait_cli.gallery import folder as folder_module
 from meshgait_cli.gallery import mirror as mirror_module
 from meshgait_cli.gallery import sources as sources_module
@@ -377,6 +377,50 @@ def test_one_bad_file_is_left_out_and_named(people: Path, extractor: Extractor) 
         assert indexed.gallery.identities == ["anna", "ben"]
         assert "dora.npz is left out" in indexed.notes[0]
         assert indexed.processed == processed
+
+
+@pytest.mark.parametrize("trouble", ["full", "vanished", "unreadable"])
+def test_what_may_pass_is_said_and_tried_again(
+    people: Path, extractor: Extractor, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unreadable = VideoError("cannot read dora.npz")
+    unreadable.__cause__ = OSError(errno.EIO, "Input/output error")
+    troubles = {
+        "full": OSError(errno.ENOSPC, "No space left on device"),
+        "vanished": SourceNotFound("there is no dora.npz"),
+        "unreadable": unreadable,
+    }
+    failing(monkeypatch, "dora.npz", troubles[trouble])
+    shutil.copy(people / "anna.npz", people / "dora.npz")
+    for processed in (4, 1):
+        indexed = index_folder(people, extractor)
+        assert (indexed.processed, indexed.gallery.identities) == (processed, ["anna", "ben"])
+        assert indexed.notes == (f"dora.npz is left out: {troubles[trouble]}",)
+    monkeypatch.undo()
+    indexed = index_folder(people, extractor)
+    assert (indexed.gallery.identities, indexed.notes) == (["anna", "ben", "dora"], ())
+
+
+def test_a_model_that_cannot_be_had_is_no_files_fault(
+    people: Path, extractor: Extractor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(monkeypatch, "anna.npz", WeightsError("no detector"))
+    with pytest.raises(WeightsError, match="no detector"):
+        index_folder(people, extractor)
+    monkeypatch.undo()
+    assert index_folder(people, extractor).gallery.identities == ["anna", "ben"]
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, name: str, error: Exception) -> None:
+    """The file of that name fails so; the others are read."""
+
+    def fails(source: sources_module.Source, *asked: Any) -> Any:
+        if source.name == name:
+            raise error
+        return read(source, *asked)
+
+    read = folder_module.sequences_in
+    monkeypatch.setattr(folder_module, "sequences_in", fails)
 
 
 @pytest.mark.parametrize(("name", "said"), [("a\nb.npz", "control"), ("ben/\udc80.npz", "no text")])
