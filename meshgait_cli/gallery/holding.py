@@ -123,7 +123,13 @@ class Holding:
             names = ("source", "identity", "name")
             found = self.rows.columns(names, {"source": sources})
             known = set(zip(*(found[name] for name in names), strict=True))
-        return [one for one in sequences if (one.source, one.identity, one.name) not in known]
+        fresh = []
+        for one in sequences:
+            if (key := (one.source, one.identity, one.name)) not in known:
+                fresh.append(one)
+                if one.source:
+                    known.add(key)
+        return fresh
 
     def rename(self, where: Where, identity: str) -> int:
         """Give these rows another name; the old one is erased. Returns how many they were."""
