@@ -84,8 +84,9 @@ def index_folder(
     for name, source in sources.items():
         with suppress(FileNotFoundError):  # somebody is taking files out just now
             digests[name] = digest_of(Path(source.address))
-    settings = json.dumps([repr(extractor.settings), extractor.embedder.model_id])
-    mirror = Mirror(folder, settings, digests)
+    settings = replace(extractor.settings, preview=False, opengait=False)  # these two change no walk
+    key = json.dumps([repr(settings), extractor.embedder.model_id])
+    mirror = Mirror(folder, key, digests)
     new = [name for name in digests if name not in mirror.files]
     fresh: dict[str, tuple[File, list[GallerySequence]]] = {}
     for number, name in enumerate(new, 1):

@@ -163,6 +163,12 @@ def test_other_settings_are_another_gallery(people: Path, extractor: Extractor) 
     assert not new & old
 
 
+def test_settings_that_change_no_walk_change_no_gallery(people: Path, extractor: Extractor) -> None:
+    index_folder(people, extractor)
+    extractor.settings = ExtractSettings(preview=True, opengait=True)
+    assert index_folder(people, extractor).processed == 0
+
+
 def test_another_network_is_another_gallery(
     people: Path, extractor: Extractor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -498,6 +504,7 @@ INDEXER = """
 import hashlib, sys, numpy as np
 from pathlib import Path
 from types import SimpleNamespace
+from meshgait_cli import ExtractSettings
 from meshgait_cli.gallery import folder
 from meshgait_cli.gallery.sequence import GallerySequence
 from meshgait_cli.records import GaitEmbedding
@@ -509,7 +516,7 @@ def read(source, digest, *_):
     return [GallerySequence(source.identity, source.name, embedding, source=digest)], ""
 
 folder.sequences_in, folder._TOGETHER = read, 2
-extractor = SimpleNamespace(settings="", embedder=SimpleNamespace(model_id="net@1"))
+extractor = SimpleNamespace(settings=ExtractSettings(), embedder=SimpleNamespace(model_id="net@1"))
 for _ in range(int(sys.argv[2])):
     print(len(folder.index_folder(Path(sys.argv[1]), extractor).gallery.sequences), flush=True)
 """
