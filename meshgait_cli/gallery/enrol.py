@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import GalleryError, MeshgaitError, NoWalkerError
-from .private import lies_in_memory, swept
+from .private import lies_in_memory
 from .sequence import GallerySequence, checked_label
 from .sources import digest_of, listed, sequences_in
 from .store import Store
@@ -63,7 +63,7 @@ def enrol(
         raise NoWalkerError(f"nothing to enrol in {', '.join(map(str, sources))}")
     if any(kind_of(source.address) != "embeddings" for source in todo):
         store.require_model(extractor.embedder.model_id)
-    swept(store.work)
+    store.holding.sweep()
     waiting: list[GallerySequence] = []
     ids: list[str] = []
     people: set[str] = set()

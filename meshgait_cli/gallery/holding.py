@@ -14,7 +14,7 @@ from ..errors import GalleryError
 from .audit import Audit
 from .keepsakes import Keepsakes
 from .place import Place
-from .private import in_memory, swept
+from .private import in_memory, memory_of, swept
 from .seal import Seal
 from .sealed import table_of
 from .sequence import GallerySequence
@@ -42,6 +42,12 @@ class Holding:
     def work(self) -> Path:
         """Where videos are extracted for a while: of an encrypted gallery in memory, if that can be."""
         return (None if self.seal is None else in_memory(self.place.whose)) or self.place.work
+
+    def sweep(self) -> None:
+        """Delete what the killed have left in any place that was theirs: there may be room in memory now and
+        not then, or the other way round."""
+        for work in (self.place.work, memory_of(self.place.whose)):
+            swept(work)
 
     # Writing
 
@@ -158,7 +164,7 @@ class Holding:
         """Free the place of everything that the newest version does not hold."""
         self.rows.scrub()
         self.keepsakes.prune(set(self.rows.columns(["id"])["id"]))
-        swept(self.work)
+        self.sweep()
         self.settings.clear_aside()
         self.place.delete([_ERASING])
 

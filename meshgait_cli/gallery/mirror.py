@@ -61,6 +61,7 @@ class Mirror:
         self.files: dict[str, File] = {}
         self._memory: list[GallerySequence] = []
         hidden = folder / HIDDEN
+        swept(self.work)  # where it is while there is no store: the folder may have been read-only
         try:
             make_folder(hidden.parent)
             with locked(hidden.parent / ".lock"):
@@ -85,7 +86,7 @@ class Mirror:
         """Erase what the folder no longer holds."""
         held = store.holding
         with held.changing():
-            swept(store.work)
+            held.sweep()
             before = _read(store)
             ids: set[str] = set(held.read(lambda rows: rows.columns(["id"])["id"], []))
             there = {source.name for source in listed(str(self._folder))}

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import socket
 import stat
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from meshgait_cli.gallery import mirror as mirror_module
 from meshgait_cli.gallery import sources as sources_module
 from meshgait_cli.gallery.exchange import export
 from meshgait_cli.gallery.folder import index_folder
-from meshgait_cli.gallery.private import locked
+from meshgait_cli.gallery.private import for_a_while, locked
 from meshgait_cli.gallery.settings import FILES, HIDDEN
 from meshgait_cli.gallery.store import Store
 from meshgait_cli.gallery.walkers import Walker
@@ -316,6 +317,19 @@ def test_without_a_place_to_write_it_is_searched_all_the_same(
     assert indexed.gallery.identities == ["ben", "cleo"]
     assert all(one.silhouettes is not None for one in indexed.gallery.sequences)
     assert Store(people).people() == {"anna": 1, "ben": 2}
+
+
+def test_what_the_killed_left_of_a_folder_that_could_not_be_written_to(
+    people: Path, extractor: Extractor, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: Any
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path_factory.mktemp("tmp")))
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    place = for_a_while(str(people.resolve())) / f"{socket.gethostname()}-{dead.pid}-0123abcd"
+    place.mkdir(parents=True, mode=0o700)
+    place.parent.chmod(0o700)
+    index_folder(people, extractor)
+    assert not place.exists()
 
 
 def test_the_folder_alone_decides_who_is_in_it(people: Path, extractor: Extractor) -> None:
