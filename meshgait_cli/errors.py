@@ -10,8 +10,8 @@
     │   └── ChecksumError         a file whose sha256 is not the registered one
     ├── SilhouetteError           silhouettes that cannot be read, or are not silhouettes
     ├── ResultError               a result directory that is damaged, incomplete or of another version
-    ├── GalleryError              a gallery that is empty, or made by another model
-    │   └── GalleryUnreadable     one that is damaged, or of another version
+    ├── GalleryError              a gallery that is empty, or made by another model or version
+    │   └── GalleryUnreadable     one that is damaged
     ├── BodyError                 a body model file that is missing or not in SMPL's format
     └── RenderError               nothing to draw, or no way to draw it
 
@@ -84,11 +84,11 @@ class ResultError(MeshgaitError):
 
 
 class GalleryError(MeshgaitError):
-    """A gallery that is empty, unreadable, or made by another model."""
+    """A gallery that is empty, unreadable, or made by another model or version."""
 
 
 class GalleryUnreadable(GalleryError):
-    """A gallery that is damaged, or of another version."""
+    """A gallery that is damaged."""
 
 
 class BodyError(MeshgaitError):

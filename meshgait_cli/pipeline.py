@@ -9,7 +9,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import islice
@@ -155,6 +155,10 @@ class Extractor:
         from .network.embed import Embedder
 
         return Embedder(self.settings.network, device=self.device, backend=self.settings.backend)
+
+    def with_crops(self, crop_px: int | None) -> Extractor:
+        """The same, with people shown to SAM at another size; detector and network are shared."""
+        return self if crop_px == self.settings.crop_px else _WithCrops(self, crop_px)
 
     def models(self) -> list[ModelEntry]:
         return [
@@ -315,6 +319,22 @@ class Extractor:
             run.notes.append(f"the recording was ended by hand after {last:.1f} s")
         run.seconds.update({"decode": waited, **observer.seconds})
         return count, last
+
+
+class _WithCrops(Extractor):
+    """Another's detector and network, loaded when they are needed, and a segmenter of its own."""
+
+    def __init__(self, other: Extractor, crop_px: int | None) -> None:
+        super().__init__(replace(other.settings, crop_px=crop_px), other._device_name)
+        self._other = other
+
+    @cached_property
+    def detector(self) -> PersonDetector:
+        return self._other.detector
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        return self._other.embedder
 
 
 def _readable(path: Path) -> Path:

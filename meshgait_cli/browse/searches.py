@@ -22,7 +22,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from ..errors import GalleryError, MeshgaitError
-from ..gallery.private import swept, workplace
+from ..gallery.private import workplace
 from ..gallery.sequence import exchanged
 from ..gallery.store import Store
 from ..report.answers import named_again
@@ -134,7 +134,7 @@ class Searches:
         self.all: dict[str, Search] = {}
         self._waiting: SimpleQueue[Search | None] = SimpleQueue()
         self._worker: Thread | None = None
-        swept(self._store().work)
+        self._store().holding.sweep()
 
     def _store(self) -> Store:
         """The gallery as it is now: others may write too."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import GalleryError, MeshgaitError, NoWalkerError
-from .private import lies_in_memory, swept
+from .private import lies_in_memory
 from .sequence import GallerySequence, checked_label
 from .sources import digest_of, listed, sequences_in
 from .store import Store
@@ -24,8 +24,8 @@ _TOGETHER = 64  # sequences that go into the gallery in one transaction
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
-    """sequences: how many are new, of whom. already: sources that had been enrolled before. notes: what the
-    user should know: files left out and why, of several walkers which one was taken."""
+    """sequences: how many are new, of whom. already: sources that had been enrolled before, or are named
+    twice. notes: what the user should know: files left out and why, whom of several walkers it took."""
 
     sequences: int
     people: tuple[str, ...]
@@ -63,11 +63,12 @@ def enrol(
         raise NoWalkerError(f"nothing to enrol in {', '.join(map(str, sources))}")
     if any(kind_of(source.address) != "embeddings" for source in todo):
         store.require_model(extractor.embedder.model_id)
-    swept(store.work)
+    store.holding.sweep()
     waiting: list[GallerySequence] = []
     ids: list[str] = []
     people: set[str] = set()
     notes: list[str] = []
+    seen: set[tuple[str, str | None]] = set()
     already = 0
 
     def flush() -> None:
@@ -79,7 +80,7 @@ def enrol(
         if announce:
             announce(source.name, number, len(todo))
         digest = "" if "://" in source.address else digest_of(Path(source.address))
-        if digest and source.identity is not None and source.identity in store.holds(digest):
+        if digest and ((digest, source.identity) in seen or source.identity in store.holds(digest)):
             already += 1
             continue
         try:
@@ -91,6 +92,7 @@ def enrol(
                 raise
             notes.append(f"{source.name} is left out: {error}")
             continue
+        seen.add((digest, source.identity))
         notes += [note] if note else []
         waiting += found if keep_silhouettes else [replace(one, silhouettes=None) for one in found]
         if len(waiting) >= _TOGETHER or kind_of(source.address) == "video":

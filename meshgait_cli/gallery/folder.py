@@ -14,7 +14,15 @@ from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
-from ..errors import GalleryError, MeshgaitError, SourceNotFound, UsageError
+from ..errors import (
+    GalleryError,
+    NoWalkerError,
+    ResultError,
+    SilhouetteError,
+    SourceNotFound,
+    UsageError,
+    VideoError,
+)
 from .mirror import File, Mirror
 from .search import Gallery, GallerySequence
 from .sequence import checked_name
@@ -29,6 +37,12 @@ if TYPE_CHECKING:
 __all__ = ["Indexed", "index_folder"]
 
 _TOGETHER = 64  # files that go into the gallery in one transaction
+_NO_SAMPLE = (
+    VideoError,
+    NoWalkerError,
+    SilhouetteError,
+    ResultError,
+)  # what a file is to blame for
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +69,7 @@ def index_folder(
 
     announce(name, number, count) is called before each new file is processed.
     Raises SourceNotFound when there is no such folder, GalleryError when it holds nobody usable or
-    embeddings of another model.
+    embeddings of another model, WeightsError when a model cannot be had.
     """
     if not folder.is_dir():
         raise SourceNotFound(f"there is no gallery folder {folder}")
@@ -70,19 +84,26 @@ def index_folder(
     for name, source in sources.items():
         with suppress(FileNotFoundError):  # somebody is taking files out just now
             digests[name] = digest_of(Path(source.address))
-    settings = json.dumps([repr(extractor.settings), extractor.embedder.model_id])
-    mirror = Mirror(folder, settings, digests)
+    settings = replace(extractor.settings, preview=False, opengait=False)  # these two change no walk
+    key = json.dumps([repr(settings), extractor.embedder.model_id])
+    mirror = Mirror(folder, key, digests)
     new = [name for name in digests if name not in mirror.files]
     fresh: dict[str, tuple[File, list[GallerySequence]]] = {}
     for number, name in enumerate(new, 1):
         if announce:
             announce(name, number, len(new))
-        found, note = _sequences(sources[name], digests[name], extractor, mirror.work, progress)
+        try:
+            found, note = _sequences(sources[name], digests[name], extractor, mirror.work, progress)
+        except (OSError, SourceNotFound, *_NO_SAMPLE) as error:  # it may pass: the next use tries again
+            notes.append(f"{name} is left out: {error}")
+            continue
         fresh[name] = File(digests[name], [one.id for one in found], note), found
-        if len(fresh) == _TOGETHER or kind_of(sources[name].address) == "video" or number == len(new):
+        if len(fresh) == _TOGETHER or kind_of(sources[name].address) == "video":
             mirror.add(fresh)
             fresh = {}
-    notes += [file.note for name in digests if (file := mirror.files[name]).note]
+    if fresh:
+        mirror.add(fresh)
+    notes += [file.note for file in map(mirror.files.get, digests) if file and file.note]
     sequences = tuple(mirror.sequences())
     if not sequences:
         raise GalleryError(f"nobody in the gallery {folder} can be used: {'; '.join(notes)}")
@@ -112,11 +133,12 @@ def _sources(folder: Path) -> tuple[dict[str, Source], list[str]]:
 def _sequences(
     source: Source, digest: str, extractor: Extractor, work: Path, progress: Progress | None
 ) -> tuple[list[GallerySequence], str]:
-    """Under new ids, and a note about them, or why there are none."""
+    """Under new ids, and a note about them, or why there never will be any. Raises what is not the file's
+    fault: of the disk, or of the models."""
     try:
         found, note = sequences_in(source, digest, extractor, work, progress)
-    except (OSError, MeshgaitError) as error:
-        if isinstance(error, UsageError) and not isinstance(error, SourceNotFound):
+    except _NO_SAMPLE as error:
+        if isinstance(error.__cause__, OSError):
             raise
         return [], f"{source.name} is left out: {error}"
     model_id = extractor.embedder.model_id

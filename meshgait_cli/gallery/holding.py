@@ -14,7 +14,7 @@ from ..errors import GalleryError
 from .audit import Audit
 from .keepsakes import Keepsakes
 from .place import Place
-from .private import in_memory, swept
+from .private import in_memory, memory_of, swept
 from .seal import Seal
 from .sealed import table_of
 from .sequence import GallerySequence
@@ -42,6 +42,12 @@ class Holding:
     def work(self) -> Path:
         """Where videos are extracted for a while: of an encrypted gallery in memory, if that can be."""
         return (None if self.seal is None else in_memory(self.place.whose)) or self.place.work
+
+    def sweep(self) -> None:
+        """Delete what the killed have left in any place that was theirs: there may be room in memory now and
+        not then, or the other way round."""
+        for work in (self.place.work, memory_of(self.place.whose)):
+            swept(work)
 
     # Writing
 
@@ -123,7 +129,13 @@ class Holding:
             names = ("source", "identity", "name")
             found = self.rows.columns(names, {"source": sources})
             known = set(zip(*(found[name] for name in names), strict=True))
-        return [one for one in sequences if (one.source, one.identity, one.name) not in known]
+        fresh = []
+        for one in sequences:
+            if (key := (one.source, one.identity, one.name)) not in known:
+                fresh.append(one)
+                if one.source:
+                    known.add(key)
+        return fresh
 
     def rename(self, where: Where, identity: str) -> int:
         """Give these rows another name; the old one is erased. Returns how many they were."""
@@ -152,7 +164,7 @@ class Holding:
         """Free the place of everything that the newest version does not hold."""
         self.rows.scrub()
         self.keepsakes.prune(set(self.rows.columns(["id"])["id"]))
-        swept(self.work)
+        self.sweep()
         self.settings.clear_aside()
         self.place.delete([_ERASING])
 

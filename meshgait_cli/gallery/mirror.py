@@ -19,7 +19,7 @@ from pathlib import Path
 from ..errors import GalleryError, GalleryUnreadable, MeshgaitError, SourceNotFound
 from .private import as_json, for_a_while, locked, make_folder, swept
 from .search import GallerySequence
-from .settings import FILES, HIDDEN
+from .settings import FILES, HIDDEN, other_version
 from .sources import listed
 from .store import Store
 
@@ -50,7 +50,8 @@ class Mirror:
     settings: what else decides of embeddings; with others everything is made anew. digests: the sha256 of
     each file now, by its name in the folder. Making a mirror erases whatever these do not agree with, and
     makes a damaged gallery anew. store: None where nothing can be written into the folder; trouble says why.
-    files: by name those that need not be read again.
+    files: by name those that need not be read again. Raises GalleryError, and changes nothing, for a gallery
+    of another version, or one that cannot be read just now.
     """
 
     def __init__(self, folder: Path, settings: str, digests: Mapping[str, str]) -> None:
@@ -60,6 +61,7 @@ class Mirror:
         self.files: dict[str, File] = {}
         self._memory: list[GallerySequence] = []
         hidden = folder / HIDDEN
+        swept(self.work)  # where it is while there is no store: the folder may have been read-only
         try:
             make_folder(hidden.parent)
             with locked(hidden.parent / ".lock"):
@@ -84,7 +86,7 @@ class Mirror:
         """Erase what the folder no longer holds."""
         held = store.holding
         with held.changing():
-            swept(store.work)
+            held.sweep()
             before = _read(store)
             ids: set[str] = set(held.read(lambda rows: rows.columns(["id"])["id"], []))
             there = {source.name for source in listed(str(self._folder))}
@@ -146,12 +148,18 @@ class Mirror:
 
 
 def _read(store: Store) -> tuple[str, dict[str, File]]:
-    """Settings and files; none where the list is missing, damaged or of another version."""
+    """Settings and files; none where the list is missing or damaged."""
     try:
         found = json.loads(store.place.read(FILES))
         if found["schema"] == _SCHEMA:
             return found["settings"], {name: File(**entry) for name, entry in found["files"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        if isinstance(found["schema"], int):
+            raise other_version(store.place, found["schema"])
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise GalleryError(f"{store.place}/{FILES} cannot be read: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError, AttributeError):
         pass
     return "", {}
 

@@ -23,6 +23,7 @@ __all__ = [
     "lies_in_memory",
     "locked",
     "make_folder",
+    "memory_of",
     "owner_only",
     "swept",
     "workplace",
@@ -70,15 +71,19 @@ def make_folder(path: Path) -> None:
         raise UsageError(f"{path} cannot be a folder: there is a file of that name, or above it") from error
 
 
+def memory_of(whose: str | Path) -> Path:
+    """The place in memory for a private folder that belongs to a gallery's folder or address."""
+    return _MEMORY / _mark(whose)
+
+
 def in_memory(whose: str | Path) -> Path | None:
-    """A place for a private folder that belongs to a gallery's folder or address and lies in memory; None
-    where there is none."""
+    """The same, where there is room now and nobody else has taken it; else None."""
     import shutil
 
     try:
         if shutil.disk_usage(_MEMORY).free < _ROOM:
             return None
-        place = _MEMORY / _mark(whose)
+        place = memory_of(whose)
     except (OSError, AttributeError):
         return None
     return place if not place.exists() or _mine(place) else None
@@ -158,11 +163,13 @@ def workplace(folder: Path) -> Iterator[Path]:
 
 
 def swept(folder: Path) -> int:
-    """Delete the workplaces whose process on this machine has died; returns how many there were."""
+    """Delete the workplaces whose process on this machine has died; returns how many there were. What
+    somebody else may have put where anybody may is left alone."""
     import shutil
 
     count = 0
-    for place in folder.iterdir() if folder.is_dir() else ():
+    ours = folder.is_dir() and (not _shared(folder) or _mine(folder))
+    for place in folder.iterdir() if ours else ():
         host, _, rest = place.name.rpartition("-")[0].rpartition("-")
         if host == socket.gethostname() and rest.isdigit() and not _alive(int(rest)):
             shutil.rmtree(place, ignore_errors=True)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from secrets import token_hex
 from typing import Any
 
-from ..errors import GalleryUnreadable, MeshgaitError
+from ..errors import GalleryError, GalleryUnreadable, MeshgaitError
 from .place import Anywhere, Place, place_at
 from .private import as_json
 
@@ -21,6 +21,7 @@ __all__ = [
     "gallery_at",
     "is_encrypted",
     "is_store",
+    "other_version",
     "read_settings",
 ]
 
@@ -52,25 +53,36 @@ def is_encrypted(where: Anywhere) -> bool:
 
 
 def read_settings(where: Anywhere) -> dict[str, Any]:
-    """Raises GalleryUnreadable when they are damaged or of another version."""
+    """Raises GalleryUnreadable when they are damaged; GalleryError when they are of another version, or
+    cannot be read just now."""
     place = place_at(where)
     try:
         settings = json.loads(place.read(SETTINGS))
-        schema, _, _ = settings["schema"], settings["model"], settings["created"]
+        schema = settings["schema"]
         if schema == SCHEMA["sealed" if "seal" in settings else "plain"]:
             _check(settings)
             return dict(settings)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        if not isinstance(schema, int):
+            raise ValueError(f"{schema!r} is no version")
+    except OSError as error:
+        raise GalleryError(f"{place}/{SETTINGS} cannot be read: {error.strerror or error}") from error
+    except (ValueError, KeyError, TypeError) as error:
         raise GalleryUnreadable(f"{place}/{SETTINGS} is damaged: {error}") from error
-    raise GalleryUnreadable(
+    raise other_version(place, schema)
+
+
+def other_version(place: Place, schema: int) -> GalleryError:
+    """It is no damage: whatever this version would put in its place, the other one's would be lost."""
+    return GalleryError(
         f"{place} is a gallery of version {schema}, which this meshgait does not read: use the meshgait "
         "that made it, or enrol its people into a new gallery"
     )
 
 
 def _check(settings: dict[str, Any]) -> None:
-    """Raises ValueError for what no gallery of this version says of itself; a table's name is no way out of
-    the place."""
+    """Raises ValueError or KeyError for what no gallery of this version says of itself; a table's name is no
+    way out of the place."""
+    settings["created"]
     if (model := settings["model"]) is not None:
         found = [type(model[name]) for name in ("id", "trained", "parts", "dim")]
         if found != [str, bool, int, int] or min(model["parts"], model["dim"]) < 1:

@@ -95,16 +95,18 @@ def _below(folder: Path, files: tuple[str, ...]) -> Iterator[Path]:
 
 
 def digest_of(path: Path) -> str:
-    """sha256 of a file; of a result's manifest and embeddings; of a mask folder's files."""
+    """sha256 of a file; of a result's manifest and embeddings; of all files in any other folder."""
     if path.is_file():
         return sha256_of(path)
     if is_result(path):
         files = [path / MANIFEST, path / EMBEDDINGS]
     else:
-        files = sorted(file for file in path.iterdir() if file.is_file())
+        files = sorted(file for file in path.rglob("*") if file.is_file())
     total = hashlib.sha256()
     for file in files:
-        total.update(f"{file.name}:{sha256_of(file) if file.is_file() else ''}\n".encode())
+        name = file.relative_to(path).as_posix()
+        line = f"{name}:{sha256_of(file) if file.is_file() else ''}\n"
+        total.update(line.encode(errors="surrogateescape"))  # a file's name may be no text
     return total.hexdigest()
 
 

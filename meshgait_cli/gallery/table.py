@@ -36,7 +36,10 @@ INDEX_VECTORS_FROM = 50_000  # rows; fewer are all compared
 _UNINDEXED = 0.05  # share of rows that may be missing from the index of vectors
 _PROBES = 100  # partitions of it that a search looks into: of 158, 40 found 0.99 of the nearest, all 1.0
 _END = b"LANC"  # of every file of the engine's
-_NO_DAMAGE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
+_NO_DAMAGE = (
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EIO,
+    errno.ESTALE,
+)  # fmt: skip
 _KEEP_OLD = timedelta(hours=1)  # versions that somebody may still be reading
 
 Block = tuple[list[str], list[str], NDArray[np.float16]]
@@ -270,7 +273,9 @@ def _halves(column: Any, parts: int, dim: int) -> NDArray[np.float16]:
 
 def damaged(place: Place, error: Exception | None) -> GalleryError:
     """What the database says of it, without where in its own source that is; or what the system refused."""
-    if (told := re.search(r"os error (\d+)", str(error))) and (number := int(told[1])) in _NO_DAMAGE:
+    told = re.search(r"os error (\d+)", str(error))
+    number = int(told[1]) if told else getattr(error, "errno", None)
+    if number in _NO_DAMAGE:
         return GalleryError(f"{place} cannot be read or written: {os.strerror(number)}")
     said = re.sub(r"(lance error: )?LanceError\(\w+\): |, /[^ ]+\.rs.*", "", str(error).splitlines()[0])
     return GalleryUnreadable(

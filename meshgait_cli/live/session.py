@@ -107,7 +107,9 @@ def watch(
     capture.start()
     try:
         _wait_for_picture(capture)
-        known = open_known(gallery, extractor, passphrase=passphrase, progress=progress, announce=announce)
+        # A folder is indexed as `match` does it, or each of them would make the other's gallery anew.
+        indexer = extractor.with_crops(None)
+        known = open_known(gallery, indexer, passphrase=passphrase, progress=progress, announce=announce)
         if known.store is not None:
             known.store.require_model(extractor.embedder.model_id)
             known.load()

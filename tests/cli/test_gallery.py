@@ -95,6 +95,27 @@ def test_one_file_needs_a_name(gallery: Path, folder: Path, meshgait: Run) -> No
     )
 
 
+def test_of_sources_only_the_same_is_left_out(tmp_path: Path, meshgait: Run) -> None:
+    """Two folders of other walks by the same tree are two; a file named twice is one."""
+    gallery, folders = tmp_path / "gallery", [tmp_path / "monday", tmp_path / "tuesday"]
+    for folder, walk in zip(folders, EXAMPLES, strict=False):
+        (folder / "nm-01" / "090").mkdir(parents=True)
+        shutil.copy(walk, folder / "nm-01" / "090" / "walk.npz")
+    meshgait("gallery", "create", gallery)
+
+    def enrolled(*sources: Path) -> tuple[int, int]:
+        ran = meshgait(
+            "gallery", "enroll", gallery, *sources, "-i", "anna", "--json", "-q", "--device", "cpu"
+        )
+        assert ran.code == 0, ran.err
+        told = json.loads(ran.out)
+        return told["enrolled"], told["already"]
+
+    assert enrolled(folders[0]) == (1, 0)
+    assert enrolled(*folders) == (1, 1)
+    assert enrolled(EXAMPLES[2], EXAMPLES[2]) == (1, 1)
+
+
 def test_removal_asks_and_erases(gallery: Path, meshgait: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     import io
     import sys

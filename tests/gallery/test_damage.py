@@ -81,8 +81,10 @@ def test_a_table_that_was_cut_short(
 
 def test_what_the_system_refuses_is_no_damage(gallery: Path) -> None:
     place = Store(gallery).place
-    full = RuntimeError("lance error: LanceError(IO): No space left on device (os error 28), /a/b.rs:1:2")
-    assert str(damaged(place, full)) == f"{gallery} cannot be read or written: No space left on device"
+    said = "lance error: LanceError(IO): No space left on device (os error 28), /a/b.rs:1:2"
+    for full in (RuntimeError(said), OSError(28, "No space left on device")):
+        assert str(damaged(place, full)) == f"{gallery} cannot be read or written: No space left on device"
+    assert "Input/output error" in str(damaged(place, OSError("LanceError(IO): (os error 5)")))
     assert "damaged" in str(damaged(place, RuntimeError("LanceError(IO): not found (os error 2)")))
 
 

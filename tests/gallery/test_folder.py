@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import socket
 import stat
 import subprocess
 import sys
@@ -15,13 +17,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from meshgait_cli.errors import GalleryError, SourceNotFound, UsageError
+from meshgait_cli.errors import GalleryError, SourceNotFound, UsageError, VideoError, WeightsError
 from meshgait_cli.gallery import folder as folder_module
 from meshgait_cli.gallery import mirror as mirror_module
 from meshgait_cli.gallery import sources as sources_module
 from meshgait_cli.gallery.exchange import export
 from meshgait_cli.gallery.folder import index_folder
-from meshgait_cli.gallery.private import locked
+from meshgait_cli.gallery.private import for_a_while, locked
 from meshgait_cli.gallery.settings import FILES, HIDDEN
 from meshgait_cli.gallery.store import Store
 from meshgait_cli.gallery.walkers import Walker
@@ -168,6 +170,12 @@ def test_other_settings_are_another_gallery(people: Path, extractor: Extractor) 
     assert not new & old
 
 
+def test_settings_that_change_no_walk_change_no_gallery(people: Path, extractor: Extractor) -> None:
+    index_folder(people, extractor)
+    extractor.settings = ExtractSettings(preview=True, opengait=True)
+    assert index_folder(people, extractor).processed == 0
+
+
 def test_another_network_is_another_gallery(
     people: Path, extractor: Extractor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -191,7 +199,7 @@ def test_another_network_is_another_gallery(
     store.audit.verify()
 
 
-@pytest.mark.parametrize("damage", ["", "{", '{"schema": 99}', '{"schema": 1, "settings": "", "files": []}'])
+@pytest.mark.parametrize("damage", ["", "{", '{"schema": "x"}', '{"schema": 1, "settings": "", "files": []}'])
 @pytest.mark.parametrize("name", [FILES, "gallery.json"])
 def test_a_damaged_gallery_is_made_anew(people: Path, extractor: Extractor, name: str, damage: str) -> None:
     index_folder(people, extractor)
@@ -199,6 +207,34 @@ def test_a_damaged_gallery_is_made_anew(people: Path, extractor: Extractor, name
     assert index_folder(people, extractor).processed == 3
     assert Store(people).people() == {"anna": 1, "ben": 2}
     assert index_folder(people, extractor).processed == 0
+
+
+@pytest.mark.parametrize("name", [FILES, "gallery.json"])
+@pytest.mark.parametrize("said", ["version 99", "Input/output error"])
+def test_what_another_version_made_or_cannot_be_read_just_now_is_left_alone(
+    people: Path, extractor: Extractor, name: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index_folder(people, extractor)
+    if said == "version 99":
+        (people / HIDDEN / name).write_text('{"schema": 99}')
+    before = held(people)
+    if said == "Input/output error":
+        read = Path.read_bytes
+
+        def fails(path: Path) -> bytes:
+            if path.name == name:
+                raise OSError(errno.EIO, said)
+            return read(path)
+
+        monkeypatch.setattr(Path, "read_bytes", fails)
+    with pytest.raises(GalleryError, match=said):
+        index_folder(people, extractor)
+    monkeypatch.undo()
+    assert held(people) == before
+
+
+def held(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in (folder / HIDDEN).rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize("kind", ["*.lance", "*.manifest", "gallery.json"])
@@ -289,6 +325,19 @@ def test_without_a_place_to_write_it_is_searched_all_the_same(
     assert Store(people).people() == {"anna": 1, "ben": 2}
 
 
+def test_what_the_killed_left_of_a_folder_that_could_not_be_written_to(
+    people: Path, extractor: Extractor, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: Any
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path_factory.mktemp("tmp")))
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    place = for_a_while(str(people.resolve())) / f"{socket.gethostname()}-{dead.pid}-0123abcd"
+    place.mkdir(parents=True, mode=0o700)
+    place.parent.chmod(0o700)
+    index_folder(people, extractor)
+    assert not place.exists()
+
+
 def test_the_folder_alone_decides_who_is_in_it(people: Path, extractor: Extractor) -> None:
     from meshgait_cli.gallery.enrol import enrol
 
@@ -354,6 +403,50 @@ def test_one_bad_file_is_left_out_and_named(people: Path, extractor: Extractor) 
         assert indexed.gallery.identities == ["anna", "ben"]
         assert "dora.npz is left out" in indexed.notes[0]
         assert indexed.processed == processed
+
+
+@pytest.mark.parametrize("trouble", ["full", "vanished", "unreadable"])
+def test_what_may_pass_is_said_and_tried_again(
+    people: Path, extractor: Extractor, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unreadable = VideoError("cannot read dora.npz")
+    unreadable.__cause__ = OSError(errno.EIO, "Input/output error")
+    troubles = {
+        "full": OSError(errno.ENOSPC, "No space left on device"),
+        "vanished": SourceNotFound("there is no dora.npz"),
+        "unreadable": unreadable,
+    }
+    failing(monkeypatch, "dora.npz", troubles[trouble])
+    shutil.copy(people / "anna.npz", people / "dora.npz")
+    for processed in (4, 1):
+        indexed = index_folder(people, extractor)
+        assert (indexed.processed, indexed.gallery.identities) == (processed, ["anna", "ben"])
+        assert indexed.notes == (f"dora.npz is left out: {troubles[trouble]}",)
+    monkeypatch.undo()
+    indexed = index_folder(people, extractor)
+    assert (indexed.gallery.identities, indexed.notes) == (["anna", "ben", "dora"], ())
+
+
+def test_a_model_that_cannot_be_had_is_no_files_fault(
+    people: Path, extractor: Extractor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(monkeypatch, "anna.npz", WeightsError("no detector"))
+    with pytest.raises(WeightsError, match="no detector"):
+        index_folder(people, extractor)
+    monkeypatch.undo()
+    assert index_folder(people, extractor).gallery.identities == ["anna", "ben"]
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, name: str, error: Exception) -> None:
+    """The file of that name fails so; the others are read."""
+
+    def fails(source: sources_module.Source, *asked: Any) -> Any:
+        if source.name == name:
+            raise error
+        return read(source, *asked)
+
+    read = folder_module.sequences_in
+    monkeypatch.setattr(folder_module, "sequences_in", fails)
 
 
 @pytest.mark.parametrize(("name", "said"), [("a\nb.npz", "control"), ("ben/\udc80.npz", "no text")])
@@ -431,6 +524,7 @@ INDEXER = """
 import hashlib, sys, numpy as np
 from pathlib import Path
 from types import SimpleNamespace
+from meshgait_cli import ExtractSettings
 from meshgait_cli.gallery import folder
 from meshgait_cli.gallery.sequence import GallerySequence
 from meshgait_cli.records import GaitEmbedding
@@ -442,7 +536,7 @@ def read(source, digest, *_):
     return [GallerySequence(source.identity, source.name, embedding, source=digest)], ""
 
 folder.sequences_in, folder._TOGETHER = read, 2
-extractor = SimpleNamespace(settings="", embedder=SimpleNamespace(model_id="net@1"))
+extractor = SimpleNamespace(settings=ExtractSettings(), embedder=SimpleNamespace(model_id="net@1"))
 for _ in range(int(sys.argv[2])):
     print(len(folder.index_folder(Path(sys.argv[1]), extractor).gallery.sequences), flush=True)
 """

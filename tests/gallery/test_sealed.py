@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +15,7 @@ import numpy as np
 import pytest
 
 from meshgait_cli.errors import GalleryError, UsageError
+from meshgait_cli.gallery import private
 from meshgait_cli.gallery import seal as seal_module
 from meshgait_cli.gallery.audit import KEY, LOG
 from meshgait_cli.gallery.exchange import export, import_into
@@ -227,6 +231,38 @@ def test_videos_are_read_in_memory_where_that_can_be(store: Store) -> None:
         (folder / "x").write_text("x")
         assert {stat.S_IMODE(each.stat().st_mode) for each in (place, folder)} == {0o700}
     assert not folder.exists()
+
+
+def test_an_erasure_clears_away_what_the_killed_left_wherever_they_worked(
+    store: Store, people: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whether there was room in memory then, and whether there is now."""
+    memory = tmp_path / "memory"
+    memory.mkdir()
+    monkeypatch.setattr(private, "_MEMORY", memory)
+    store.add(people(2))
+    left = []
+    for room in (0, 1 << 60):
+        monkeypatch.setattr(private, "_ROOM", room)
+        left.append(left_behind(store.work))
+    assert left[0].parent.parent == memory
+    assert left[1].parent.parent == store.folder
+    store.remove("p0")
+    assert [place.exists() for place in left] == [False, False]
+    monkeypatch.setattr(private, "_ROOM", 0)
+    left_behind(store.work).parent.chmod(0o755)  # anybody could have made it
+    store.remove("p1")
+    assert any(memory.glob("*/*"))
+
+
+def left_behind(work: Path) -> Path:
+    """What a process that was killed leaves there."""
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    place = work / f"{socket.gethostname()}-{dead.pid}-0123abcd"
+    work.mkdir(mode=0o700, exist_ok=True)
+    place.mkdir(mode=0o700)
+    return place
 
 
 def test_somebody_elses_folder_in_memory_is_not_used(store: Store) -> None:

@@ -75,8 +75,11 @@ def test_an_empty_gallery_answers(store: Store) -> None:
 def test_enrolling_the_same_again_adds_nothing(store: Store, people: Make) -> None:
     store.add(people(3))
     assert store.add(people(3)) == []
-    assert len(store.add([*people(3), *people(1, seed=9, prefix="new")])) == 2
+    new = people(1, seed=9, prefix="new")
+    assert len(store.add([*people(3), *new, *new])) == 2
     assert len(store) == 8
+    unknown = [replace(one, source="") for one in new]  # of a stream nobody knows whether it was there
+    assert len(store.add([*unknown, *unknown])) == 4
 
 
 def test_the_nearest_are_exactly_those_of_the_part_mean_distance(store: Store, people: Make) -> None:

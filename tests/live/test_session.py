@@ -4,6 +4,7 @@ segmenting them is easy. The tracker, the judging, the decision and the gallery 
 from __future__ import annotations
 
 import json
+import shutil
 import stat
 import threading
 from collections.abc import Callable, Sequence
@@ -18,7 +19,9 @@ import cv2
 import numpy as np
 import pytest
 
+from meshgait_cli import pipeline
 from meshgait_cli.errors import GalleryError
+from meshgait_cli.gallery.folder import index_folder
 from meshgait_cli.gallery.identify import calibrate
 from meshgait_cli.gallery.known import open_known
 from meshgait_cli.gallery.sequence import GallerySequence
@@ -84,9 +87,9 @@ class Eyes:
         return masks
 
 
-class Extractor:
-    def __init__(self) -> None:
-        self.settings = ExtractSettings(effort="full", detector_px=640)
+class Extractor(pipeline.Extractor):
+    def __init__(self, crop_px: int | None = None) -> None:
+        super().__init__(ExtractSettings(effort="full", detector_px=640, crop_px=crop_px), "cpu")
         self.detector = self.segmenter = Eyes()
         self.embedder = Embedder()
 
@@ -319,6 +322,20 @@ def test_a_gallery_of_another_network_is_refused(
     extractor.embedder.model_id = "other@2"  # type: ignore[misc]
     with EventLog(tmp_path / "log.jsonl") as log, pytest.raises(GalleryError, match="other@2"):
         watch(live_source(str(make_video(film(walks()[9], 0.5)))), known, extractor, log)  # type: ignore[arg-type]
+
+
+def test_a_folder_is_one_gallery_to_watch_and_to_match(
+    make_video: Callable[..., Path], tmp_path: Path
+) -> None:
+    """People in view are shown to SAM at the live size; what is made of the folder is `match`'s."""
+    people = tmp_path / "people"
+    people.mkdir()
+    shutil.copy(folder("examples") / "walkers" / "synthetic-01.npz", people / "anna.npz")
+    assert index_folder(people, Extractor()).processed == 1
+    before = [one.id for one in Store(people).sequences()]
+    with EventLog(tmp_path / "log.jsonl") as log:
+        watch(live_source(str(make_video(film(walks()[9], 0.5)))), people, Extractor(320), log)
+    assert [one.id for one in Store(people).sequences()] == before
 
 
 @pytest.mark.slow
