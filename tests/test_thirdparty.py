@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 CODE = """
 import socket
 def refuse(*a, **k): raise SystemExit("it wanted the network: %r" % (a,))
@@ -37,3 +39,26 @@ def test_ultralytics_sends_installs_and_writes_nothing(tmp_path: Path) -> None:
     assert done.stdout.strip() == "quiet", done.stderr
     assert not [path for path in home.rglob("*") if "ltralytics" in path.name]
     assert not list(tmp_path.glob("meshgait-ultralytics-*"))  # its private folder is gone again
+
+
+class _Evil:
+    def __init__(self, where: Path) -> None:
+        self.where = where
+
+    def __reduce__(self) -> tuple:
+        return Path.touch, (self.where,)
+
+
+def test_a_detectors_checkpoint_runs_nothing(tmp_path: Path) -> None:
+    import torch
+
+    from meshgait_cli.errors import WeightsError
+    from meshgait_cli.people.detect import PersonDetector
+
+    touched, checkpoint = tmp_path / "touched", tmp_path / "evil.pt"
+    torch.save({"model": _Evil(touched)}, checkpoint)
+    with pytest.raises(WeightsError, match="not a YOLO checkpoint"):
+        PersonDetector(str(checkpoint))
+    assert not touched.exists()
+    torch.load(checkpoint, weights_only=False)
+    assert touched.exists()  # it would have
