@@ -21,7 +21,11 @@ person at the terminal; the cause, where there is one, is chained with ``raise â
 
 from __future__ import annotations
 
+import zipfile
+import zlib
+
 __all__ = [
+    "DAMAGED_ARRAYS",
     "BodyError",
     "ChecksumError",
     "DeviceError",
@@ -37,6 +41,13 @@ __all__ = [
     "VideoError",
     "WeightsError",
 ]
+
+
+# What numpy raises for a damaged, foreign or hostile .npy or .npz: a MemoryError for a size that is made up.
+DAMAGED_ARRAYS = (
+    OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, MemoryError, RuntimeError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 class MeshgaitError(Exception):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import SilhouetteError
+from ..errors import DAMAGED_ARRAYS, SilhouetteError
 from ..people.silhouette import normalise
 from ..records import HEIGHT, WIDTH, SilhouetteSequence
 from .pickles import read_arrays
@@ -135,7 +135,7 @@ def _npy(path: Path) -> NDArray:
         if mapped.nbytes > _LIMIT:
             raise SilhouetteError(f"{path} unfolds to more than 4 GB: split it")
         return np.array(mapped)
-    except (OSError, ValueError, EOFError) as error:
+    except DAMAGED_ARRAYS as error:
         raise SilhouetteError(f"{path} is not a NumPy array, or is damaged: {_first_line(error)}") from error
 
 
@@ -145,9 +145,10 @@ def _npz(path: Path) -> list[SilhouetteSequence]:
             if sum(info.file_size for info in archive.infolist()) > _LIMIT:
                 raise SilhouetteError(f"{path} unfolds to more than 4 GB: split it")
         with np.load(path, allow_pickle=False) as arrays:
-            held = {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
+            members = {name: arrays[name] for name in arrays.files}
+    except DAMAGED_ARRAYS as error:
         raise SilhouetteError(f"{path} is not an .npz file, or is damaged: {_first_line(error)}") from error
+    held = {name: member for name, member in members.items() if isinstance(member, np.ndarray)}
     if {"silhouettes", "frames", "times", "transform"} <= set(held):
         return [_own(held, path)]
     found = [array for array in held.values() if array.ndim >= 3]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from ..errors import GalleryError
+from ..errors import DAMAGED_ARRAYS, GalleryError
 from ..records import SilhouetteSequence
 from .place import Anywhere, place_at
 from .seal import Seal
@@ -25,7 +24,7 @@ def unpacked(content: bytes) -> SilhouetteSequence:
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             found, times = arrays["silhouettes"], arrays["times"]
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGED_ARRAYS as error:
         raise ValueError("it holds no silhouettes") from error
     return replace(SilhouetteSequence.from_arrays(found), times=times)
 

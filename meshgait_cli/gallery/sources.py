@@ -8,6 +8,7 @@ people/anna/manifest.json …    (a result of `meshgait extract`)
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,13 +156,18 @@ def _sequence(
     told = [walker.label] if source.identity not in (None, walker.label) else []
     return GallerySequence(
         identity=walker.label if source.identity is None else source.identity,
-        name=" ".join([source.name, *told, *([f"#{number}"] if number else [])]),
+        name=_storable(" ".join([source.name, *told, *([f"#{number}"] if number else [])])),
         embedding=walker.embedding,
         source=digest,
-        video=walker.video,
+        video=_storable(walker.video),
         start_s=walker.start_s,
         end_s=walker.end_s,
-        view=view or source.view or walker.view,
+        view=_storable(view or source.view or walker.view),
         camera=camera,
         silhouettes=walker.silhouettes,
     )
+
+
+def _storable(name: str) -> str:
+    """What a file is called, with a sign for what is not UTF-8."""
+    return os.fsencode(name).decode(errors="replace")

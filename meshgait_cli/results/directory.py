@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import ResultError
+from ..errors import DAMAGED_ARRAYS, ResultError
 from ..records import GaitEmbedding, SilhouetteSequence
 from .manifest import MANIFEST, Manifest, TrackEntry
 
@@ -75,7 +75,7 @@ class Result:
                     transform=arrays["transform"][keep],
                     name=f"{self.manifest.video.name}/{track.id}",
                 )
-        except (OSError, KeyError, ValueError, EOFError) as error:
+        except DAMAGED_ARRAYS as error:
             raise ResultError(f"cannot read {path}: {error}; run `meshgait extract` again") from error
 
     def embeddings(self) -> dict[int, GaitEmbedding]:

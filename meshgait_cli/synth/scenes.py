@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import MeshgaitError, SourceNotFound
+from ..errors import DAMAGED_ARRAYS, MeshgaitError, SourceNotFound
 from .claim import KIND, MANIFEST, claimed, make_room, write_manifest
 from .plan import folder_of
 from .pool import each
@@ -318,6 +318,6 @@ def read_scene(folder: Path, scene: int) -> SceneTruth:
                 record=record,
                 **masks,
             )
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+    except DAMAGED_ARRAYS as error:
         said = (str(error).splitlines() or [type(error).__name__])[0][:100]
         raise MeshgaitError(f"{path} is damaged ({said}): make the scenes again") from error

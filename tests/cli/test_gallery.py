@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -114,6 +116,17 @@ def test_of_sources_only_the_same_is_left_out(tmp_path: Path, meshgait: Run) -> 
     assert enrolled(folders[0]) == (1, 0)
     assert enrolled(*folders) == (1, 1)
     assert enrolled(EXAMPLES[2], EXAMPLES[2]) == (1, 1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are text there")
+def test_a_name_that_is_not_utf8_is_enrolled(tmp_path: Path, meshgait: Run) -> None:
+    place, walk = tmp_path / "gallery", Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.npz"))
+    shutil.copy(EXAMPLES[0], walk)
+    assert meshgait("gallery", "create", place).code == 0
+    done = meshgait("gallery", "enroll", place, walk, "-i", "anna", "--quiet", "--device", "cpu")
+    assert done.code == 0, done.error
+    (shown,) = json.loads(meshgait("gallery", "show", place, "anna", "--json").out)["sequences"]
+    assert shown["name"].startswith("\ufffd.npz")
 
 
 def test_removal_asks_and_erases(gallery: Path, meshgait: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import zipfile
 from pathlib import Path
 
 import cv2
@@ -134,6 +135,21 @@ def broken(folder: Path, what: str) -> Path:
         path = folder / "x.npz"
         np.savez_compressed(path, walker())
         path.write_bytes(path.read_bytes()[:100])
+    elif what == "garbled npz":
+        path = folder / "x.npz"
+        np.savez_compressed(path, walker())
+        content = bytearray(path.read_bytes())
+        content[60:200] = b"\xff" * 140  # within what is compressed
+        path.write_bytes(content)
+    elif what == "npz of text":
+        path = folder / "x.npz"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("silhouettes", "hello")
+    elif what == "made-up size":
+        header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (999999999, 640, 640), }\n"
+        path = folder / "x.npz"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
     elif what == "cut pickle":
         path = folder / "x.pkl"
         path.write_bytes(pickle.dumps(walker())[:500])
@@ -156,7 +172,8 @@ def broken(folder: Path, what: str) -> Path:
     "what",
     [
         "empty folder", "empty file", "text", "one number", "strings", "objects", "nan", "negative",
-        "all black", "no frames", "cut npz", "cut pickle", "pickled dict", "colour picture",
+        "all black", "no frames", "cut npz", "garbled npz", "npz of text",
+        "made-up size", "cut pickle", "pickled dict", "colour picture",
         "no picture", "another kind",
     ],
 )  # fmt: skip

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from ...errors import DAMAGED_ARRAYS
 from .retarget import Motion24
 from .skeleton import LIMIT_BYTES, MotionError
 
@@ -38,7 +39,7 @@ def read_npz(path: Path, rest: Array) -> list[Motion24]:
                     found.append(_take(data[name], data[root], rate, leg, path, take or path.stem))
     except MotionError:
         raise
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except DAMAGED_ARRAYS as error:
         said = (str(error).splitlines() or [type(error).__name__])[0][:100]
         raise MotionError(f"{path} is not an .npz of motion, or is damaged: {said}") from error
     if not found:
