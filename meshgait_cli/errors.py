@@ -25,7 +25,6 @@ import zipfile
 import zlib
 
 __all__ = [
-    "DAMAGED_ARRAYS",
     "BodyError",
     "ChecksumError",
     "DeviceError",
@@ -43,7 +42,8 @@ __all__ = [
 ]
 
 
-# What numpy raises for a damaged, foreign or hostile .npy or .npz: a MemoryError for a size that is made up.
+# Caught wherever arrays are read, never raised here: what numpy raises for a damaged or hostile .npy
+# or .npz. A MemoryError is for a size that is made up.
 DAMAGED_ARRAYS = (
     OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, MemoryError, RuntimeError,
     zipfile.BadZipFile, zlib.error,
