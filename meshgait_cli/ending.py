@@ -24,6 +24,10 @@ def plainly() -> Iterator[None]:
         raise SystemExit(130) from None
     except MeshgaitError as error:
         _fail(error, str(error), error.exit_code)
+    except (FileExistsError, NotADirectoryError) as error:
+        _fail(error, f"a file stands where a folder is needed{_where(error)}: choose another place", 2)
+    except IsADirectoryError as error:
+        _fail(error, f"a folder stands where a file is needed{_where(error)}: choose another name", 2)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             _fail(error, f"the disk is full{_where(error)}: free some space and run it again", 1)
@@ -36,7 +40,9 @@ def plainly() -> Iterator[None]:
 
 
 def _where(error: OSError) -> str:
-    return f" ({error.filename})" if error.filename else ""
+    # A file is written aside and then moved: where to is what was asked for.
+    name = error.filename2 or error.filename
+    return f" ({name})" if name else ""
 
 
 def _fail(error: BaseException, message: str, code: int) -> None:

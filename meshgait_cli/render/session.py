@@ -82,6 +82,8 @@ def render_result(
 
     settings = settings or RenderSettings()
     out = out or result.folder / "mesh"
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file, and pictures need a folder: choose another --out")
     say = progress or (lambda _: None)
     chosen = _chosen(result, tracks)
     skin = skin_of(settings.body, settings.smpl_path)

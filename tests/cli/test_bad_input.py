@@ -161,3 +161,29 @@ def test_an_unforeseen_error_is_one_line_too(
     ran = meshgait("extract", make_video([np.zeros((48, 64, 3), np.uint8)] * 3))
     assert ran.code == 1
     assert "please report" in ran.error
+
+
+def _walk(path: Path) -> None:
+    silhouettes = np.zeros((9, 64, 64), np.uint8)
+    silhouettes[:, 4:60, 24:40] = 255
+    np.savez(path, silhouettes=silhouettes)
+
+
+def test_a_file_where_a_folder_is_needed(meshgait: Run, tmp_path: Path) -> None:
+    _walk(tmp_path / "s.npz")
+    (tmp_path / "file").write_text("precious")
+    ran = meshgait("embed", "s.npz", "--out", "file/e.safetensors")
+    assert ran.code == 2
+    assert "a file stands where a folder is needed" in ran.error
+    ran = meshgait("extract", "s.npz", "--out", "file/result")
+    assert ran.code in (1, 2)
+    assert (tmp_path / "file").read_text() == "precious"
+
+
+def test_a_folder_where_a_file_is_needed(meshgait: Run, tmp_path: Path) -> None:
+    _walk(tmp_path / "s.npz")
+    (tmp_path / "e.safetensors").mkdir()
+    ran = meshgait("embed", "s.npz", "--out", "e.safetensors")
+    assert ran.code == 2
+    assert "a folder stands where a file is needed (e.safetensors)" in ran.error
+    assert written(tmp_path) == {"s.npz"}
