@@ -53,28 +53,35 @@ class Audit:
 
         Raises GalleryError when the log is locked for long, OSError when it cannot be written.
         """
-        self._place.check()
+        self.write(self.entry(action, people, **facts))
+
+    def entry(self, action: str, people: Iterable[str] = (), **facts: Any) -> dict[str, Any]:
+        """What `note` would write: to be kept until it is sure, and then given to `write`."""
         key = self._key()
-        everybody = [_pseudonym(key, name) for name in people]
+        return {"action": action, "people": [_pseudonym(key, name) for name in people], **facts}
+
+    def write(self, entry: dict[str, Any]) -> None:
+        """Append what `entry` returned, as `note` does."""
+        self._place.check()
+        everybody = entry["people"]
 
         def more(last: bytes) -> list[bytes]:
             lines: list[bytes] = []
             for start in range(0, len(everybody) or 1, _PEOPLE):
-                lines.append(self._line(lines[-1] if lines else last, action, everybody, start, facts))
+                people = everybody[start : start + _PEOPLE]
+                lines.append(self._line(lines[-1] if lines else last, entry | {"people": people}))
             return lines
 
         self._log.append(more)
 
-    def _line(self, last: bytes, action: str, people: list[str], start: int, facts: dict[str, Any]) -> bytes:
-        entry = {
+    def _line(self, last: bytes, entry: dict[str, Any]) -> bytes:
+        whole = {
             "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "user": _user(),
-            "action": action,
-            "people": people[start : start + _PEOPLE],
-            **facts,
+            **entry,
             "after": hashlib.sha256(last).hexdigest()[:16],
         }
-        return self._closed(json.dumps(entry, ensure_ascii=False).encode())
+        return self._closed(json.dumps(whole, ensure_ascii=False).encode())
 
     def entries(self, identity: str | None = None) -> list[dict[str, Any]]:
         """The log, or what it says of one person, under former names too. A line cut short by a crash is left

@@ -3,6 +3,7 @@ that leave nothing."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -14,7 +15,7 @@ from ..errors import GalleryError
 from .audit import Audit
 from .keepsakes import Keepsakes
 from .place import Place
-from .private import in_memory, memory_of, swept
+from .private import as_json, in_memory, memory_of, swept
 from .seal import Seal
 from .sealed import table_of
 from .sequence import GallerySequence
@@ -137,9 +138,9 @@ class Holding:
                     known.add(key)
         return fresh
 
-    def rename(self, where: Where, identity: str) -> int:
-        """Give these rows another name; the old one is erased. Returns how many they were."""
-        self.place.write(_ERASING, b"{}\n")
+    def rename(self, where: Where, identity: str, *, action: str, given_up: Sequence[str]) -> int:
+        """Give these rows another name; those given up are erased. Returns how many rows they were."""
+        self._begin(action, [identity, *given_up], where)
         moved = self.rows.rename(where, identity)
         self._erase()
         return moved
@@ -147,10 +148,9 @@ class Holding:
     def take_out(self, where: Where) -> None:
         """Erase these rows."""
         people = self.rows.columns(["identity"], where)["identity"]
-        self.place.write(_ERASING, b"{}\n")
+        self._begin("remove", sorted(set(people)), where)
         self.rows.delete(where)
         self._erase()
-        self.audit.note("remove", sorted(set(people)), sequences=len(people))
 
     def forget_model(self) -> None:
         """When nobody is left: whoever is enrolled next decides anew."""
@@ -160,13 +160,33 @@ class Holding:
         self.settings.take_model(model)
         self.__dict__.pop("rows", None)
 
+    def _begin(self, action: str, people: Sequence[str], where: Where) -> None:
+        """From here on until it is done and stands in the log, an erasure is under way."""
+        ids = self.rows.columns(["id"], where)["id"]
+        entry = self.audit.entry(action, people, sequences=len(ids))
+        self.place.write(_ERASING, as_json({"entry": entry, "ids": ids}))
+
     def _erase(self) -> None:
         """Free the place of everything that the newest version does not hold."""
         self.rows.scrub()
         self.keepsakes.prune(set(self.rows.columns(["id"])["id"]))
         self.sweep()
         self.settings.clear_aside()
+        self._note_erasure()
         self.place.delete([_ERASING])
+
+    def _note_erasure(self) -> None:
+        """In the log; nothing where a process died before the rows were deleted or got their new name."""
+        try:
+            begun = json.loads(self.place.read(_ERASING))
+            entry, ids = begun["entry"], begun["ids"]
+        except (ValueError, KeyError, TypeError):  # of a version that kept nothing in it
+            return
+        held = self.rows.columns(["identity"], {"id": ids})["identity"] if ids else []
+        now = {self.audit.pseudonym(name) for name in held}
+        expected = set() if entry["action"] == "remove" else {entry["people"][0]}
+        if now <= expected:
+            self.audit.write(entry)
 
     def _fence(self) -> None:
         self._refresh()

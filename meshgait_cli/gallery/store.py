@@ -186,9 +186,7 @@ class Store:
             self._known({"identity": [name]}, name)
         if not names:
             raise UsageError("name at least one other person")
-        moved = self.holding.rename({"identity": list(names)}, new)
-        self.audit.note(action, [new, *names], sequences=moved)
-        return moved
+        return self.holding.rename({"identity": list(names)}, new, action=action, given_up=names)
 
     def _known(self, where: Where, identity: str, sequence_id: str | None = None) -> list[str]:
         ids = self._columns(["id"], where)["id"]

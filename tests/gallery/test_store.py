@@ -17,6 +17,7 @@ from meshgait_cli.errors import GalleryError, SourceNotFound, UsageError
 from meshgait_cli.gallery import store as store_module
 from meshgait_cli.gallery.sequence import GallerySequence
 from meshgait_cli.gallery.store import Store
+from meshgait_cli.gallery.table import Table
 from meshgait_cli.records import GaitEmbedding, SilhouetteSequence
 
 Make = Callable[..., list[GallerySequence]]
@@ -230,6 +231,47 @@ def test_an_erasure_that_was_killed_is_finished_by_the_next_write(
     assert other.people() == {"p1": 2, "p2": 2, "q0": 2}
 
 
+@pytest.mark.parametrize("where", ["rows", "scrub", "mark"])
+@pytest.mark.parametrize("action", ["remove", "rename", "merge"])
+def test_an_erasure_that_was_killed_stands_in_the_log_if_it_was_one(
+    store: Store, people: Make, monkeypatch: pytest.MonkeyPatch, action: str, where: str
+) -> None:
+    def dies(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    store.add(people(3))
+    act = {
+        "remove": lambda: store.remove("p0"),
+        "rename": lambda: store.rename("p0", "new"),
+        "merge": lambda: store.merge("p1", ["p0", "p2"]),
+    }[action]
+    if where == "rows":
+        monkeypatch.setattr(Table, "delete" if action == "remove" else "rename", dies)
+    elif where == "scrub":
+        monkeypatch.setattr(Table, "scrub", dies)
+    else:
+        delete = type(store.place).delete
+        monkeypatch.setattr(
+            type(store.place), "delete",
+            lambda place, names: dies() if names == ["erasing"] else delete(place, names),
+        )  # fmt: skip
+    with pytest.raises(KeyboardInterrupt):
+        act()
+    monkeypatch.undo()
+    Store(store.folder).add(people(1, prefix="q", seed=1))
+    found = [entry for entry in store.audit.entries() if entry["action"] == action]
+    store.audit.verify()
+    if where == "rows":
+        assert not found
+        assert store.people() == {"p0": 2, "p1": 2, "p2": 2, "q0": 2}
+        act()
+        found = [entry for entry in store.audit.entries() if entry["action"] == action]
+    assert len(found) == (2 if where == "mark" else 1)  # twice rather than never
+    names = {"remove": ["p0"], "rename": ["new", "p0"], "merge": ["p1", "p0", "p2"]}[action]
+    assert found[0]["people"] == [store.audit.pseudonym(name) for name in names]
+    assert found[0]["sequences"] == (4 if action == "merge" else 2)
+
+
 def test_everything_is_for_its_owner_only(store: Store, people: Make) -> None:
     frames = SilhouetteSequence.from_arrays(np.zeros((5, 64, 64), np.uint8))
     store.add([replace(s, silhouettes=frames) for s in people(2)])
@@ -263,6 +305,7 @@ WRITER = """
 import sys, numpy as np
 from pathlib import Path
 from meshgait_cli.gallery.store import Store
+from meshgait_cli.gallery.table import Table
 from meshgait_cli.gallery.sequence import GallerySequence
 from meshgait_cli.records import GaitEmbedding
 store = Store(Path(sys.argv[1]))
