@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..errors import GalleryError, MeshgaitError, NoWalkerError
 from .private import lies_in_memory
 from .sequence import GallerySequence, checked_label
-from .sources import digest_of, listed, sequences_in
+from .sources import Source, digest_of, listed, sequences_in
 from .store import Store
 from .walkers import kind_of
 
@@ -76,10 +76,19 @@ def enrol(
         people.update(one.identity for one in waiting)
         waiting.clear()
 
+    def leave_out(source: Source, error: Exception) -> None:
+        if len(todo) == 1 or (isinstance(error, MeshgaitError) and error.exit_code == 2):
+            raise error
+        notes.append(f"{source.name} is left out: {error}")
+
     for number, source in enumerate(todo, 1):
         if announce:
             announce(source.name, number, len(todo))
-        digest = "" if "://" in source.address else digest_of(Path(source.address))
+        try:
+            digest = "" if "://" in source.address else digest_of(Path(source.address))
+        except OSError as error:
+            leave_out(source, error)
+            continue
         if digest and ((digest, source.identity) in seen or source.identity in store.holds(digest)):
             already += 1
             continue
@@ -88,9 +97,7 @@ def enrol(
                 source, digest, extractor, store.work, progress, camera=camera, view=view
             )
         except (OSError, MeshgaitError) as error:
-            if len(todo) == 1 or (isinstance(error, MeshgaitError) and error.exit_code == 2):
-                raise
-            notes.append(f"{source.name} is left out: {error}")
+            leave_out(source, error)
             continue
         seen.add((digest, source.identity))
         notes += [note] if note else []

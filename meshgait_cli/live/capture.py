@@ -90,7 +90,7 @@ class Capture(threading.Thread):
         self.behind_s = 0.0
         self._stopping, self._go = threading.Event(), threading.Event()
         self._began = self._seen = monotonic()
-        self._connected_once = False
+        self._connected_once = self._pictured = False
         self._index, self._time = -1, -1.0
 
     def begin(self) -> None:
@@ -162,7 +162,7 @@ class Capture(threading.Thread):
             now = monotonic()
             if self._stopping.is_set():
                 break
-            self._seen = now
+            self._seen, self._pictured = now, True
             if now - opened >= _HEALTHY_S:
                 self._backoff.reset()
             if not self._go.is_set():
@@ -183,6 +183,8 @@ class Capture(threading.Thread):
         wait: float | None = self._backoff.fail()
         if self._connected_once and not self._reconnect:
             wait = None
+            if not self._pictured:
+                self.failure = VideoError(f"no picture came from {_shown(self.source)} ({reason})")
         elif self._patience is not None:
             left = self._patience - (monotonic() - self._seen)
             if left <= 0:

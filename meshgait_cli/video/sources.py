@@ -17,6 +17,11 @@ VIDEO_SUFFIXES = (
     *(".wmv", ".flv", ".3gp", ".ogv", ".asf", ".h264", ".hevc"),
 )
 _STREAM = re.compile(r"^(rtsps?|https?|rtmps?|udp|tcp|srt)://", re.IGNORECASE)
+# Recorders have them in the path, too: /user=admin_password=secret_channel=1_stream=0.sdp
+_SECRET = re.compile(
+    r"([a-z]*(?:user|usr|login|pass|pwd|psw|token|auth|key|secret)[a-z]*)=.*?(?=_[a-z]+=|[&;,/]|$)",
+    re.IGNORECASE,
+)
 _CAMERA = re.compile(r"^(?:camera:)?(\d{1,2})$")
 
 
@@ -124,9 +129,9 @@ def _stream_name(address: str) -> str:
 
 def _public(rest: str) -> str:
     """What stands behind `scheme://`, without user:password@ (which may hold an @, / or ?) and ?query (which
-    may hold an @ behind a `name=`)."""
+    may hold an @ behind a `name=`); of a `password=` in the path the name alone."""
     place = re.split(r"\?[^=@?]*=", rest, maxsplit=1)[0]
-    return place.rsplit("@", 1)[-1].split("?")[0].split("#")[0]
+    return _SECRET.sub(r"\1=…", place.rsplit("@", 1)[-1].split("?")[0].split("#")[0])
 
 
 def _natural(path: Path) -> list[tuple[int, int, str]]:

@@ -405,6 +405,27 @@ def test_one_bad_file_is_left_out_and_named(people: Path, extractor: Extractor) 
         assert indexed.processed == processed
 
 
+def test_a_file_that_cannot_be_read_ends_no_enrolment(
+    people: Path, extractor: Extractor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from meshgait_cli.gallery import enrol as enrol_module
+
+    digest_of = enrol_module.digest_of
+
+    def damaged(path: Path) -> str:
+        if path.name == "anna.npz":
+            raise OSError(errno.EIO, "Input/output error", str(path))
+        return digest_of(path)
+
+    monkeypatch.setattr(enrol_module, "digest_of", damaged)
+    store = Store.create(tmp_path / "gallery")
+    enrolled = enrol_module.enrol(store, [people], extractor)
+    assert enrolled.sequences == 2
+    assert "anna.npz is left out: [Errno 5] Input/output error" in enrolled.notes[0]
+    with pytest.raises(OSError, match="Input/output error"):
+        enrol_module.enrol(store, [people / "anna.npz"], extractor, identity="anna")
+
+
 @pytest.mark.parametrize("trouble", ["full", "vanished", "unreadable"])
 def test_what_may_pass_is_said_and_tried_again(
     people: Path, extractor: Extractor, trouble: str, monkeypatch: pytest.MonkeyPatch

@@ -135,6 +135,15 @@ def test_without_reconnecting_a_lost_stream_is_the_end(stream: VideoSource, fake
     assert lost.retry_s is None
 
 
+def test_a_stream_that_opens_and_gives_no_picture_is_a_failure(
+    stream: VideoSource, fake_reader: Reader
+) -> None:
+    capture = Capture(stream, reconnect=False, opener=opener(fake_reader([])))
+    assert run(capture) == []
+    assert isinstance(capture.failure, VideoError)
+    assert "no picture" in str(capture.failure)
+
+
 def test_the_first_connection_has_to_succeed(stream: VideoSource) -> None:
     capture = Capture(stream, opener=opener())
     assert run(capture) == []

@@ -71,6 +71,11 @@ def test_a_streams_name_keeps_no_password() -> None:
     [
         ("rtsp://anna:se@cr/et?@camera.local:554/door", "rtsp://camera.local:554/door"),
         ("http://camera.local/live?user=anna&pwd=secret#x", "http://camera.local/live"),
+        (
+            "rtsp://10.0.0.2/user=anna_password=sec_ret_channel=1_stream=0.sdp?real_stream",
+            "rtsp://10.0.0.2/user=…_password=…_channel=1_stream=0.sdp",
+        ),
+        ("http://camera.local/live/token=secret/video", "http://camera.local/live/token=…/video"),
         ("http://camera.local/live?user=anna&pwd=sec@ret", "http://camera.local/live"),
         ("HTTP://camera.local", "HTTP://camera.local"),
     ],
