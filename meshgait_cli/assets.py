@@ -1,7 +1,7 @@
 """Third-party model files: which there are, where they come from, and that they are the right ones.
 
 `fetch` gives the path of a file whose sha256 has just been checked, pulling it on first use from the
-first of its sources that answers. Nothing else in meshgait touches the network, and nothing is sent.
+first of its sources that answers. Nothing else is fetched, and nothing is sent.
 MESHGAIT_WEIGHTS names another cache folder; MESHGAIT_OFFLINE=1 forbids the network.
 """
 

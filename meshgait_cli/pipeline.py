@@ -117,7 +117,6 @@ class _Run:
 
     seconds: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    interrupted: bool = False
 
 
 class Extractor:

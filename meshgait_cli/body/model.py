@@ -99,10 +99,6 @@ class BodyModel:
         return PARENTS
 
     @property
-    def joint_names(self) -> tuple[str, ...]:
-        return JOINT_NAMES
-
-    @property
     def vertex_count(self) -> int:
         return len(self.v_template)
 

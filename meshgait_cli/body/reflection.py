@@ -11,11 +11,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MIRROR", "reflected", "settle"]
+__all__ = ["JOINT_MIRROR", "MIRROR", "reflected", "settle"]
 
-_JOINT_MIRROR = (0, 2, 1, 3, 5, 4, 6, 8, 7, 9, 11, 10, 12, 14, 13, 15, 17, 16, 19, 18, 21, 20, 23, 22)
+JOINT_MIRROR = (0, 2, 1, 3, 5, 4, 6, 8, 7, 9, 11, 10, 12, 14, 13, 15, 17, 16, 19, 18, 21, 20, 23, 22)
 # The 24 joints, then the 64 markers (marker i and i + 32 are a pair): whose place each takes in a mirror.
-MIRROR = (*_JOINT_MIRROR, *range(56, 88), *range(24, 56))
+MIRROR = (*JOINT_MIRROR, *range(56, 88), *range(24, 56))
 
 
 def reflected(points: NDArray[np.float32]) -> NDArray[np.float32]:

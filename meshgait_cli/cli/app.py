@@ -93,5 +93,6 @@ def root(
 ) -> None:
     """Recognise people in video by the way they walk, and see why.
 
-    Everything runs on this machine; nothing about your videos is sent anywhere.
+    Everything runs on this machine, and nothing about your videos is sent anywhere, unless you name a gallery
+    in s3:// or the --address of a cluster.
     """

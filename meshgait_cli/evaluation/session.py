@@ -45,6 +45,8 @@ class EvaluateSettings:
             raise UsageError("the camera is told by view or type")
         if self.resamples < 20:
             raise UsageError("an interval needs 20 resamples or more")
+        if self.fit is not None and not self.baselines:
+            raise UsageError("--fit gives people to fit a baseline on: it goes with --baselines")
         if self.gallery is not None and self.protocol != "folder":
             raise UsageError("--gallery goes with the folder protocol: the others say which sequences it is")
 

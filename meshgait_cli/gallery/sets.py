@@ -1,9 +1,8 @@
 """A walker against all that is held of a person: distances from one sequence to a set of sequences.
 
-Which wins depends on the network. For the one that is shipped, on 320 synthetic people with four walks of
-mixed view, clothes and faults, each in turn against the other three, rank-1 is 0.589 by `best`, 0.573 by
-`mean` and 0.625 by `weighted`, which is 0.036 (0.011-0.063) more than by `best` on the same questions
-(quality unknown, so the weights were alike); on an easier population it was 0.757 against 0.716. So
+Which wins depends on the network. For the one that is shipped, on 960 synthetic people with four walks of
+mixed view, clothes and faults, each in turn against the other three, `weighted` is some 0.06 ahead of `best`
+at rank-1, and `mean` a little behind (docs/match.md; quality unknown, so the weights were alike). So
 `weighted` is the default, and the shipped probabilities are fitted to it. The sequence that is named is the
 nearest one, whichever counts.
 `python -m meshgait_cli.gallery.shipped_calibration` measures it again.

@@ -227,7 +227,7 @@ class Store:
         return sorted(rows, key=lambda row: (row["identity"], row["enrolled"], row["name"]))
 
     def sequences(self, identities: Iterable[str] | None = None) -> list[GallerySequence]:
-        """Of these people, or of everybody: 4 kB a sequence of 16×256 halves on the disk, twice that here."""
+        """Of these people, or of everybody: 8 kB a sequence of 16×256 halves on the disk, twice that here."""
         where = None if identities is None else {"identity": sorted(identities)}
         return self.holding.read(lambda rows: rows.sequences(where), [])
 

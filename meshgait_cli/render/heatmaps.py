@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from ..body.model import PARENTS
+from ..network.decode import JOINTS
+
 __all__ = ["heatmap_sheet", "joint_colour"]
 
-JOINTS = 24
-PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)  # SMPL's tree
 _TILE = 224
 _ROWS = ("silhouette and joints", "volumes, from the front", "volumes, from the side", "volumes, from above")
 

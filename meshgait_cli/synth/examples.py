@@ -1,7 +1,7 @@
 """The synthetic people in examples/: python -m meshgait_cli.synth.examples --out examples/walkers
 
 Twenty people whom no shipped network was trained on, each one walk of sixty frames as T×64×64 silhouettes,
-seen from near the side, some walking left and some right, some from before or behind.
+six in ten seen from near the side, walking left or right, the others at an angle.
 """
 
 from __future__ import annotations

@@ -43,8 +43,7 @@ class Walk:
     `motion.cycle`, or None. stride: metres gone in a cycle (two steps).
 
     slip_cm: how far points of a standing foot that touch the floor slide over it, in centimetres a step.
-    sink_cm, hover_cm: deepest point below the floor; largest gap under the lower foot. drag: share of its
-    swing in which a foot is in touch with the floor. own_sink_cm: sink by the model's own bob.
+    sink_cm: deepest point below the floor. drag: share of its swing in which a foot is in touch with it.
     """
 
     phases: Array
@@ -53,9 +52,7 @@ class Walk:
     stride: float
     slip_cm: float
     sink_cm: float
-    hover_cm: float
     drag: float
-    own_sink_cm: float
 
     def at(self, phases: Array) -> Array:
         """T×3 metres at any phases, z growing by a stride with each cycle."""
@@ -77,7 +74,7 @@ def walk(
     planted: also correct the legs, so that feet neither slide, sink nor drag.
     """
     phases = np.linspace(0, 2 * np.pi, SAMPLES, endpoint=False)
-    first, own = motion.cycle(style, phases, mood)
+    first, _ = motion.cycle(style, phases, mood)
     body = _soles()
     shaped = body.shape(betas)
     rest = shaped.rest_joints.double().numpy()
@@ -92,8 +89,6 @@ def walk(
         missing = shortfall(rest, joints, contact.wanted)
         wanted = contact.wanted + _soft(_widened(missing))[:, None, None] * [0, 1, 0]
         rotations = reach(rotations, rest, joints, wanted)
-    leg = float(rest[0, 1] - rest[[7, 8], 1].mean())
-    bob = soles[..., 1].min(1) + own[:, 1] * leg
     return Walk(
         phases=phases,
         root=contact.root,
@@ -101,9 +96,7 @@ def walk(
         stride=contact.stride,
         slip_cm=contact.slip * 100,
         sink_cm=contact.sink * 100,
-        hover_cm=contact.hover * 100,
         drag=contact.drag,
-        own_sink_cm=float(np.median(bob) - bob.min()) * 100,
     )
 
 
@@ -134,7 +127,6 @@ class _Contact:
     stride: float
     slip: float
     sink: float
-    hover: float
     drag: float
     wanted: Array  # K×2×3 metres by which each ankle should move
 
@@ -171,7 +163,6 @@ def _contact(joints: Array, soles: Array) -> _Contact:
         stride=float(pelvis[:, 1].mean() * 2 * np.pi),
         slip=float(slip.mean() * np.pi),
         sink=float(max(-level.min(), 0)),
-        hover=float(max(level.min(1).max(), 0)),
         drag=float(((level < 0.003) & ~stands).sum() / (~stands).sum()),
         wanted=wanted,
     )

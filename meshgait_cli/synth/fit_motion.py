@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from ..body.model import PARENTS
+from ..body.reflection import JOINT_MIRROR
 from ..ending import plainly
-from .motion import CHANNELS, DATA_FILE, HARMONICS, SWAP
+from .motion import CHANNELS, DATA_FILE, HARMONICS
 
 __all__ = ["RATE", "cycles_of", "fit", "fourier", "main", "mirrored"]
 
@@ -91,7 +92,7 @@ def cycles_of(rotvec: Array, root: Array, rest: Array, leg: float) -> list[tuple
 
 def mirrored(cycle: Array) -> Array:
     """The same walk seen in a mirror, half a cycle on, so that the left foot leads again."""
-    angles = cycle[:, :72].reshape(-1, 24, 3)[:, list(SWAP)] * [1, -1, -1]
+    angles = cycle[:, :72].reshape(-1, 24, 3)[:, list(JOINT_MIRROR)] * [1, -1, -1]
     sway = cycle[:, 72:] * [-1, 1]
     return np.roll(np.concatenate([angles.reshape(-1, 72), sway], axis=1), SAMPLES // 2, axis=0)
 

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 __all__ = [
     "CHANNELS",
     "HARMONICS",
-    "SWAP",
     "GaitModel",
     "GaitStyle",
     "Mood",
@@ -33,9 +32,6 @@ __all__ = [
 DATA_FILE = Path(__file__).parent / "data" / "gait.npz"
 HARMONICS = 6
 CHANNELS = 74  # 24×3 axis-angle numbers, sway and bob of the pelvis in leg lengths
-# Each joint's mirror partner, in SMPL's order.
-SWAP = (0, 2, 1, 3, 5, 4, 6, 8, 7, 9, 11, 10, 12, 14, 13, 15, 17, 16, 19, 18, 21, 20, 23, 22)
-
 LEGS, ARMS = ((1, 4, 7, 10), (2, 5, 8, 11)), ((16, 18, 20, 22), (17, 19, 21, 23))  # left, right
 TRUNK = (0, 3, 6, 9, 12, 13, 14, 15)
 _SIDES = (1.0, -1.0)  # sign of a rotation about y or z on the left, on the right

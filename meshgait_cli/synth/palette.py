@@ -36,7 +36,6 @@ class Cut:
     head: Triple
     short: bool
     coat: bool
-    skirt: bool
     tall: float
 
     @classmethod
@@ -56,7 +55,6 @@ class Cut:
             head=(x, y, z),
             short=bool(outfit.thickness[18] == 0),
             coat=any(top > 1.4 for top in tops),
-            skirt=any(top < 1.2 for top in tops),
             tall=float(joints[15, 1] - joints[[7, 8], 1].mean()) / 1.45,
         )
 

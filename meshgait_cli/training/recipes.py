@@ -88,9 +88,9 @@ class Recipe:
 
 
 RECIPES = {
-    # Two CPU cores for an hour or two. From scratch on normalised parts, triplet and cross-entropy collapse
-    # in so short a run; contrast on batch-normalised parts does not. What teaches fastest is to regress
-    # the numbers from which each person was made.
+    # Two CPU cores for some hours, in parts (below). From scratch on normalised parts, triplet and
+    # cross-entropy collapse in so short a run; contrast on batch-normalised parts does not. What teaches
+    # fastest is to regress the numbers from which each person was made.
     "meshgait-s": Recipe(
         variant="meshgait-s",
         people=32,
@@ -111,7 +111,7 @@ RECIPES = {
         contrast_parts=0.5,
         contrast=1.0,
         triplet=0.0,  # B³ terms that add nothing to contrast in so short a run
-        classes=0.0,  # 4,800 classes seen a few times each: nearly all of their weights stay random
+        classes=0.0,  # thousands of classes seen a few times each: nearly all of their weights stay random
         classes_from=0.3,
         traits=2.0,
         joints=10.0,  # an L1 of 0.03 is two pixels: worth 0.3

@@ -1,4 +1,4 @@
-"""From a corpus to a checkpoint: build, train, measure, export."""
+"""Build, train, measure."""
 
 from __future__ import annotations
 

@@ -86,7 +86,9 @@ def test_a_tracker_that_changes_people_in_a_crossing_makes_no_mixture() -> None:
         swapped = time_s >= 3.0
         walkers.add(seen(time_s, right if swapped else left, BLUE if swapped else RED), 7)
         walkers.add(seen(time_s, left if swapped else right, RED if swapped else BLUE), 9)
-    for walker in walkers.linked(SIZE):
+    found = walkers.linked(SIZE)
+    assert len(found) >= 2
+    for walker in found:
         colours = {
             int(np.argmax(row["appearance"][:28])) for row in walker.rows if abs(row["time"] - 3) > 0.5
         }
