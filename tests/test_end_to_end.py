@@ -264,8 +264,8 @@ def test_a_person_cut_off_is_refused_with_the_reason(meshgait: Run, short_clip: 
     assert ran.error
 
 
-def test_people_who_cross_stay_two(shared: Path, tmp_path: Path) -> None:
-    """Twelve seconds of a busy street scene, with long tracks through it."""
+def test_a_busy_street_gives_long_usable_tracks(shared: Path, tmp_path: Path) -> None:
+    """Twelve seconds in which people cross and hide each other."""
     extractor = Extractor(ExtractSettings(max_s=12.0), "cpu")
     result = extractor.extract(shared / "videos" / "opencv_vtest.avi", tmp_path).result
     usable = [track for track in result.tracks if track.usable]
