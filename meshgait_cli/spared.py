@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .errors import UsageError
 
-__all__ = ["spare"]
+__all__ = ["keep_out", "spare"]
 
 
 def spare(option: str, path: Path, *inputs: Path | str | None) -> None:
@@ -19,3 +19,9 @@ def spare(option: str, path: Path, *inputs: Path | str | None) -> None:
         with suppress(OSError):  # one of the two is not there
             if given is not None and path.samefile(given):
                 raise UsageError(f"{option} {path} would overwrite what is read: choose another name")
+
+
+def keep_out(option: str, path: Path, gallery: Path) -> None:
+    """Raises UsageError for a file inside a gallery's folder, where all that lies is the gallery's."""
+    if path.resolve().is_relative_to(gallery.resolve()):
+        raise UsageError(f"{option} {path} lies in the gallery {gallery}: name a place outside it")
