@@ -364,7 +364,8 @@ def test_a_recipe_is_changed_by_name_and_value():
     ],
 )  # fmt: skip
 def test_a_value_outside_its_range_is_refused_by_name(change):
-    with pytest.raises(UsageError, match=rf"--set {change}: {change.partition('=')[0]} goes from .* to "):
+    name = change.partition("=")[0]
+    with pytest.raises(UsageError, match=rf"--set {name}=.*: {name} goes from .* to "):
         recipes.changed(recipes.find("meshgait-s"), [change])
 
 
