@@ -142,8 +142,8 @@ def run(
     if request.contact is not None:
         if request.contact.suffix.lower() != ".png":
             raise UsageError(f"--contact writes a PNG: name it {request.contact.with_suffix('.png').name}")
-        filmed = None if request.scenes is None else request.scenes.background
-        spare("--contact", request.contact, filmed)
+        behind = None if request.scenes is None else request.scenes.background
+        spare("--contact", request.contact, behind)
     if request.beside:
         return _beside(request, workers, progress)
     if request.out is None:

@@ -154,7 +154,7 @@ def test_what_is_read_is_not_written_over(meshgait: Run, tmp_path: Path, argumen
 
 
 def test_no_diagram_goes_into_the_gallery(meshgait: Run, tmp_path: Path) -> None:
-    _walk(tmp_path / "people" / "anna" / "walk.png")
+    (tmp_path / "people" / "anna").mkdir(parents=True)
     ran = meshgait("gallery", "calibrate", "people", "--diagram", "people/anna/walk.png")
     assert ran.code == 2
     assert "lies in the gallery" in ran.error
@@ -219,5 +219,5 @@ def test_a_folder_where_a_file_is_needed(meshgait: Run, tmp_path: Path) -> None:
     (tmp_path / "e.safetensors").mkdir()
     ran = meshgait("embed", "s.npz", "--out", "e.safetensors")
     assert ran.code == 2
-    assert "a folder stands where a file is needed (e.safetensors)" in ran.error
+    assert "e.safetensors is a folder: name a file in it" in ran.error
     assert written(tmp_path) == {"s.npz"}
