@@ -20,9 +20,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from .errors import ChecksumError, UsageError, WeightsError
+from .homes import expanded
 from .shipped import folder as shipped_folder
 
-__all__ = ["ModelFile", "Source", "cache_dir", "fetch", "is_cached", "registry", "sha256_of"]
+__all__ = ["ModelFile", "Source", "cache_dir", "fetch", "is_cached", "registry", "require_place", "sha256_of"]
 
 
 class _Entry(BaseModel):
@@ -68,7 +69,7 @@ def cache_dir() -> Path:
     """Where pulled files are kept: MESHGAIT_WEIGHTS, else the user's cache folder."""
     chosen = os.environ.get("MESHGAIT_WEIGHTS")
     if chosen:
-        return Path(chosen).expanduser()
+        return expanded(chosen)
     from platformdirs import user_cache_path
 
     return user_cache_path("meshgait", appauthor=False) / "weights"
@@ -92,13 +93,30 @@ def is_cached(name: str) -> bool:
     return (cache_dir() / entry(name).name).is_file()
 
 
+def require_place(name: str = "") -> None:
+    """Raises UsageError where something else than a folder stands where model files are kept, or a folder
+    where the file of that name is."""
+    folder = cache_dir()
+    found = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not found.is_dir():
+        raise UsageError(
+            f"model files cannot be kept in {folder}, for {found} is no folder: set MESHGAIT_WEIGHTS to one"
+        )
+    if name and (folder / name).is_dir():
+        raise UsageError(
+            f"{folder / name} is a folder, and the file of that name belongs there: move the folder away, or "
+            "set MESHGAIT_WEIGHTS to another one"
+        )
+
+
 def fetch(name: str, *, progress: bool = True, force: bool = False) -> Path:
     """The path of a registered file, verified; pulled first if it is not there (or with force).
 
-    Raises UsageError for an unknown name, ChecksumError when the cached file is not the registered one,
-    WeightsError when no source can be reached or the file cannot be stored.
+    Raises UsageError for an unknown name and a place where nothing can be kept, ChecksumError when the cached
+    file is not the registered one, WeightsError when no source can be reached or the file cannot be stored.
     """
     wanted = entry(name)
+    require_place(wanted.name)
     path = cache_dir() / wanted.name
     if not force:
         try:
@@ -122,7 +140,7 @@ def _pull(wanted: ModelFile, path: Path, progress: bool) -> None:
     """Download, verify and move into place; a failed source leaves nothing and the next one is tried."""
     from .download import SourceError, download
 
-    if os.environ.get("MESHGAIT_OFFLINE"):
+    if os.environ.get("MESHGAIT_OFFLINE", "").strip().lower() not in ("", "0", "false", "no"):
         raise WeightsError(_where(wanted, path, "MESHGAIT_OFFLINE is set"))
     if progress:
         print(f"fetching {wanted.name} ({wanted.bytes / 1e6:.0f} MB, {wanted.licence})", file=sys.stderr)

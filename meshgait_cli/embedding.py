@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .errors import SilhouetteError, SourceNotFound, UsageError
 from .results.embeddings import SUFFIXES, EmbeddingSet, LabelledEmbedding
+from .spared import spare
 
 if TYPE_CHECKING:
     from .datasets.silhouettes import LabelledSilhouettes
@@ -36,6 +37,7 @@ def embed_silhouettes(
         raise SourceNotFound(f"there is no {source}")
     if target.suffix not in SUFFIXES:
         raise UsageError(f"cannot write {target.name}: embeddings go to a {' or '.join(SUFFIXES)} file")
+    spare("--out", target, source, model)
     done = embed_tree(source, model=model, device=device, backend=backend, progress=progress)
     done.write(target)
     return done

@@ -31,6 +31,8 @@ def plainly() -> Iterator[None]:
     except OSError as error:
         if error.errno == errno.ENOSPC:
             _fail(error, f"the disk is full{_where(error)}: free some space and run it again", 1)
+        if error.errno == errno.ENAMETOOLONG:
+            _fail(error, f"a name is too long for this disk{_where(error)}: choose a shorter one", 2)
         _fail(error, f"{error.strerror or error}{_where(error)}", 1)
     except MemoryError as error:
         _fail(error, "out of memory: try smaller --crop-px or --detector-px, or fewer videos at once", 1)

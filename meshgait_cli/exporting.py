@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import MeshgaitError, UsageError
+from .spared import spare
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -69,7 +70,7 @@ def export(
             f"exporting needs {', '.join(missing)}: python -m pip install 'meshgait[onnx]', "
             f"or {' '.join(('onnxruntime', *EXPORTER))}"
         )
-    _writable(path)
+    _writable(path, model, sam_checkpoint)
     from .atomic import aside
     from .backends.onnx_file import OPSET, to_onnx  # only now torch, which takes seconds
 
@@ -88,10 +89,9 @@ def export(
     return Exported(path, name, OPSET, inputs, graph.outputs, errors, "onnxruntime")
 
 
-def _writable(path: Path) -> None:
+def _writable(path: Path, *inputs: str | Path | None) -> None:
     """Say at once, and not after a minute's work, that there can be no such file. Raises UsageError."""
-    if path.is_dir():
-        raise UsageError(f"{path} is a folder: name a file in it")
+    spare("--out", path, *inputs)
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise UsageError(f"{path} cannot be written: {folder} takes no files from you")

@@ -105,6 +105,20 @@ def test_a_changed_file_in_the_cache_is_never_used(server, cache, monkeypatch) -
     assert assets.fetch("net.pt", force=True, progress=False).read_bytes() == CONTENT
 
 
+@pytest.mark.parametrize("value", ["", "0", "false", "No"])
+def test_offline_can_be_denied(server, cache, monkeypatch, value) -> None:
+    address, folder = server
+    (folder / "net.pt").write_bytes(CONTENT)
+    register(monkeypatch, {"url": f"{address}/net.pt"})
+    monkeypatch.setenv("MESHGAIT_OFFLINE", value)
+    assert assets.fetch("net.pt", progress=False).read_bytes() == CONTENT
+
+
+def test_nobodys_home_is_a_folder_of_that_name(monkeypatch) -> None:
+    monkeypatch.setenv("MESHGAIT_WEIGHTS", "~nobody-of-that-name/x")
+    assert assets.cache_dir() == Path("~nobody-of-that-name/x")
+
+
 def test_offline_nothing_is_tried(server, cache, monkeypatch) -> None:
     address, folder = server
     (folder / "net.pt").write_bytes(CONTENT)
@@ -130,7 +144,7 @@ def test_a_place_that_cannot_be_written(tmp_path, monkeypatch) -> None:
     register(monkeypatch, {"url": "http://127.0.0.1:9/net.pt"})
     (tmp_path / "file").touch()
     monkeypatch.setenv("MESHGAIT_WEIGHTS", str(tmp_path / "file" / "cache"))
-    with pytest.raises(WeightsError, match="file"):
+    with pytest.raises(UsageError, match="file is no folder: set MESHGAIT_WEIGHTS"):
         assets.fetch("net.pt", progress=False)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..atomic import aside
+from ..homes import expanded
 from .graph import Graph
 from .onnx_file import OPSET, to_onnx
 
@@ -28,7 +29,7 @@ def cache_folder() -> Path:
     """MESHGAIT_CACHE, else a folder in the user's cache."""
     chosen = os.environ.get("MESHGAIT_CACHE")
     if chosen:
-        return Path(chosen).expanduser()
+        return expanded(chosen)
     from platformdirs import user_cache_path
 
     return user_cache_path("meshgait", appauthor=False) / "compiled"

@@ -73,7 +73,12 @@ def evaluate(
     from ..errors import UsageError
     from ..evaluation.session import EvaluateSettings
     from ..evaluation.session import evaluate as run
+    from ..spared import spare
 
+    if to is not None:
+        if to.suffix.lower() != ".json":
+            raise UsageError(f"--out writes JSON: name it {to.with_suffix('.json').name}, not {to.name}")
+        spare("--out", to, data, gallery, partition, fit)
     if normalise not in (None, "camera"):
         raise UsageError(f"unknown normalisation {normalise!r}: use camera")
     if bodies:

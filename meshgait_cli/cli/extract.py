@@ -63,6 +63,7 @@ def extract(
     from ..gallery.walkers import why_nobody
     from ..pipeline import DEFAULT_OUT, Extractor
     from ..report.session import page_for, write_report
+    from ..spared import spare
     from ..video.sources import expand
 
     unknown = set(formats or []) - {"opengait"}
@@ -74,6 +75,9 @@ def extract(
         raise UsageError("--address is a Ray cluster's: give --engine ray with it")
     sources = expand(videos)
     pages = [report and page_for(report, source.name, len(sources) > 1) for source in sources]
+    for source, page in zip(sources, pages, strict=True):
+        if page is not None:
+            spare("--report", page, source.path)
     settings = seeing.settings(
         min_track_s=min_track,
         max_s=seconds,

@@ -35,9 +35,11 @@ def calibrate(
     how far they hold on people left out."""
     from ..gallery.diagram import check_picture, draw
     from ..gallery.identify import calibrate as fit
+    from ..spared import keep_out
 
     if diagram is not None:
         check_picture(diagram)
+        keep_out("--diagram", diagram, gallery)
     done = fit(opened(gallery, passphrase_file), sets)
     found = done.measured or {}
     if diagram is not None and "reliability" in found:

@@ -62,9 +62,12 @@ def match(
     from ..gallery.place import address_of
     from ..pipeline import DEFAULT_OUT
     from ..report.session import page_for, write_report
+    from ..spared import spare
     from ..video.sources import called, public
 
     page = None if report is None else page_for(report)
+    if page is not None:
+        spare("--report", page, query)
     extractor = seeing.extractor()
     passphrase = passphrase_for(gallery, passphrase_file)
     with showing(called(query), quiet) as progress:

@@ -55,9 +55,12 @@ def render_mesh(
     from ..render.session import RenderSettings, render_result
     from ..report.session import page_for, write_report
     from ..results.directory import Result, find_newest
+    from ..spared import spare
     from ..video.sources import called
 
     page = None if report is None else page_for(report)
+    if page is not None:
+        spare("--report", page, source, video, smpl_path)
     settings = RenderSettings(body=body, smpl_path=smpl_path, stature_m=stature, heatmaps=heatmaps)
     extractor = Extractor(ExtractSettings(network=model), device)
     if source is None:

@@ -127,7 +127,7 @@ def synth(
         ),
     ] = None,
     workers: Annotated[
-        int, typer.Option("--workers", min=0, help="Processes.", show_default="one a core")
+        int, typer.Option("--workers", min=0, max=1024, help="Processes.", show_default="one a core")
     ] = 0,
     json: options.Json = False,
     quiet: options.Quiet = False,

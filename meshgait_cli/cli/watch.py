@@ -75,14 +75,19 @@ def watch(
     from datetime import UTC, datetime
 
     from ..live.events import EventLog
-    from ..live.session import WatchSettings, live_source
+    from ..live.session import WatchSettings, live_source, require_gallery
     from ..live.session import watch as run
+    from ..spared import keep_out, spare
 
     extractor = seeing.extractor()
     settings = WatchSettings(
         far=far, sets=sets, seconds=seconds, reconnect=reconnect, patience=patience, save=save
     )
     what = live_source(source)
+    require_gallery(gallery)
+    if log is not None:
+        spare("--log", log, what.path)
+        keep_out("--log", log, gallery)
     passphrase = passphrase_for(gallery, passphrase_file)
     stop = threading.Event()
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")

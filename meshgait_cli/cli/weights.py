@@ -63,9 +63,11 @@ def verify(
     from .. import assets
     from ..errors import ChecksumError, WeightsError
 
+    assets.require_place()
     chosen = names or [name for name in assets.registry() if assets.is_cached(name)]
     wrong = []
     for name in chosen:
+        assets.require_place(assets.entry(name).name)
         if not assets.is_cached(name):
             raise WeightsError(f"{name} is not here: `meshgait weights pull {name}` fetches it")
         try:

@@ -23,7 +23,7 @@ class EventLog:
     """Appends events to a file, which is its owner's only, since it names people.
 
     path: None keeps no file. listen: called with each event as well. Raises UsageError when the file cannot
-    be opened, OSError when it cannot be written any more.
+    be opened or is something else than an event log, OSError when it cannot be written any more.
     """
 
     def __init__(self, path: Path | None, listen: Callable[[dict[str, Any]], None] | None = None) -> None:
@@ -31,6 +31,8 @@ class EventLog:
         self._file = None
         if path is not None:
             try:
+                if path.is_file() and not _is_log(path):
+                    raise UsageError(f"{path} is there and no event log: choose another --log")
                 path.parent.mkdir(parents=True, exist_ok=True)
                 number = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
                 self._file = os.fdopen(number, "a", encoding="utf-8")
@@ -55,6 +57,17 @@ class EventLog:
         if self._listen is not None:
             self._listen(json.loads(line))
         return entry
+
+
+def _is_log(path: Path) -> bool:
+    """An empty file can become one."""
+    with path.open("rb") as file:
+        line = file.readline(1_000_000)
+    try:
+        first = json.loads(line or b'{"event": ""}')
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(first, dict) and "event" in first
 
 
 def _make_own(path: Path) -> None:

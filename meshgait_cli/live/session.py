@@ -40,7 +40,7 @@ from .walkers import LiveWalker, Walkers
 if TYPE_CHECKING:
     from ..pipeline import Extractor, Progress
 
-__all__ = ["Scene", "WatchSettings", "live_source", "watch"]
+__all__ = ["Scene", "WatchSettings", "live_source", "require_gallery", "watch"]
 
 _TICK_S = 0.5  # between two looks at who is who
 _STATUS_S = 10.0  # between two status events
@@ -74,6 +74,12 @@ def live_source(argument: str) -> VideoSource:
     return found[0]
 
 
+def require_gallery(gallery: Path) -> None:
+    """Raises SourceNotFound where there is no such folder."""
+    if not is_remote(gallery) and not gallery.is_dir():
+        raise SourceNotFound(f"there is no gallery {gallery}")
+
+
 def watch(
     source: VideoSource,
     gallery: Path,
@@ -96,8 +102,7 @@ def watch(
     be opened, or was given up.
     """
     settings = settings or WatchSettings()
-    if not is_remote(gallery) and not gallery.is_dir():
-        raise SourceNotFound(f"there is no gallery {gallery}")
+    require_gallery(gallery)
     capture = Capture(
         source,
         rate=EFFORTS[extractor.settings.effort],

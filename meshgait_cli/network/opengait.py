@@ -28,8 +28,9 @@ def load_opengait(path: Path) -> MeshGait:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises a dozen kinds here
-        first = str(error).splitlines()[0][:100] if str(error) else type(error).__name__
-        raise WeightsError(f"{path} is not a checkpoint of plain tensors: {first}") from error
+        raise WeightsError(
+            f"{path} is damaged, or no checkpoint of plain tensors: use another file"
+        ) from error
     if isinstance(content, dict) and isinstance(content.get("model"), dict):
         content = content["model"]
     if not isinstance(content, dict) or not all(isinstance(v, Tensor) for v in content.values()):

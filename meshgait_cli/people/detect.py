@@ -57,8 +57,9 @@ class PersonDetector:
             self._yolo: Any = YOLO(str(path))
             names: dict[int, str] = dict(self._yolo.names)
         except Exception as error:  # unpickling foreign files raises anything
-            said = (str(error).splitlines() or [type(error).__name__])[0][:100]
-            raise WeightsError(f"{path} is not a YOLO checkpoint that can be used here: {said}") from error
+            raise WeightsError(
+                f"{path} is damaged, or not a YOLO checkpoint that can be used here: use another --detector"
+            ) from error
         self._person = next((number for number, name in names.items() if name == "person"), None)
         if self._person is None:
             raise WeightsError(f'{path} does not know the class "person": use another --detector')

@@ -92,8 +92,9 @@ class PersonSegmenter:
         try:
             sam = _mobile(path, crop_size) if variant == "mobile" else _vit(variant, path, crop_size)
         except Exception as error:  # torch and pickle raise anything here
-            said = (str(error).splitlines() or [type(error).__name__])[0][:100]
-            raise WeightsError(f"{path} is not a SAM checkpoint of kind {variant}: {said}") from error
+            raise WeightsError(
+                f"{path} is damaged, or not a SAM checkpoint of kind {variant}: use another file or --sam"
+            ) from error
         # TinyViT caches attention biases when it enters eval mode: only ever after loading.
         self._sam: Any = sam.eval().to(self.device)
         self._sam.requires_grad_(False)

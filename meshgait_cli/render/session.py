@@ -13,6 +13,7 @@ from ..errors import RenderError, UsageError
 from ..records import BodySequence, SilhouetteSequence
 from ..results.directory import Result
 from ..results.manifest import TrackEntry
+from ..spared import spare
 from .palette import track_colour
 from .skin import BODIES, Skin, Worn, see, skin_of
 
@@ -84,6 +85,8 @@ def render_result(
     out = out or result.folder / "mesh"
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file, and pictures need a folder: choose another --out")
+    source = video or Path(result.manifest.video.address)
+    spare("--out", out / "overlay.mp4", source)
     say = progress or (lambda _: None)
     chosen = _chosen(result, tracks)
     skin = skin_of(settings.body, settings.smpl_path)
@@ -95,7 +98,6 @@ def render_result(
     files: dict[str, Path] = {}
     for walker in walkers:
         files |= _pictures(walker, out, settings, extractor.embedder)
-    source = video or Path(result.manifest.video.address)
     if source.is_file():
         files["overlay"] = _overlay(result, walkers, source, out / "overlay.mp4", say)
     elif video is not None:

@@ -52,6 +52,8 @@ def make_arrays(
     with claimed(folder, record):
         missing: list[int] = []
         if not (folder / MANIFEST).is_file():
+            if not (folder / "silhouettes.npy").is_file():
+                make_room(folder, size, identities, None)  # before files of that length are made
             files = _Files(folder, identities, settings)
             missing = [number for number in range(identities) if number not in files.done]
             kept = identities - len(missing)

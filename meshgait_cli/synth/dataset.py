@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import MeshgaitError, UsageError
 from .claim import KIND, MANIFEST, claimed, make_room, write_manifest
+from .corpus import HELD_OUT
 from .labels import read_labels, write_labels
 from .plan import SynthSettings, folder_of, takes_of
 from .pool import each
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["PARTITION", "STAGE", "SynthResult", "make_dataset", "settings_record"]
 
 PARTITION = "partition.json"
+MOST_IN_A_TREE = 100_000  # identities: a folder's name has five digits
 TEST_EVERY = 5  # every so manieth identity is for testing, whatever the number of identities
 STAGE = "drawing walkers"
 
@@ -76,8 +78,9 @@ def make_dataset(
     """
     settings = settings or SynthSettings()
     folder = Path(folder)
-    if identities < 1:
-        raise UsageError(f"--identities must be at least 1, not {identities}")
+    most = HELD_OUT if settings.format == "arrays" else MOST_IN_A_TREE
+    if not 1 <= identities <= most:
+        raise UsageError(f"--identities goes from 1 to {most:,}, not {identities}")
     if workers < 1:
         raise UsageError(f"--workers must be at least 1, not {workers}")
     if settings.format == "arrays":

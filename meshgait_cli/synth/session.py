@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
+from ..spared import spare
 from .dataset import SynthResult, make_dataset
 from .plan import SynthSettings
 from .scenes import SceneResult, make_scenes
@@ -138,8 +139,11 @@ def run(
 ) -> SynthDone:
     """Make the dataset, or the picture beside real walkers; see `dataset.make_dataset` for the errors."""
     settings, workers = request.settings, request.workers or os.cpu_count() or 1
-    if request.contact is not None and request.contact.suffix.lower() != ".png":
-        raise UsageError(f"--contact writes a PNG: name it {request.contact.with_suffix('.png').name}")
+    if request.contact is not None:
+        if request.contact.suffix.lower() != ".png":
+            raise UsageError(f"--contact writes a PNG: name it {request.contact.with_suffix('.png').name}")
+        behind = None if request.scenes is None else request.scenes.background
+        spare("--contact", request.contact, behind)
     if request.beside:
         return _beside(request, workers, progress)
     if request.out is None:

@@ -10,14 +10,16 @@ __all__ = ["open_board"]
 
 
 def open_board(run: Path) -> Callable[[dict[str, Any]], None] | None:
-    """Writes lines of `log.jsonl` to `run/tensorboard`; None without TensorBoard."""
+    """Writes lines of `log.jsonl` to `run/tensorboard`, made at the first; None without TensorBoard."""
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         return None
-    writer = SummaryWriter(run / "tensorboard")
+    writer: Any = None
 
     def write(line: dict[str, Any]) -> None:
+        nonlocal writer
+        writer = writer or SummaryWriter(run / "tensorboard")
         room = "training" if "loss" in line else "held out"
         for name, value in line.items():
             if name not in ("step", "identities"):

@@ -245,8 +245,24 @@ def with_bodies(recipe: Recipe) -> Recipe:
     )  # fmt: skip
 
 
+_COUNT, _FROM_NONE, _SHARE, _WEIGHT, _ABOVE_0 = (1, 1e6), (0, 1e6), (0, 1), (0, 1e6), (1e-9, 1e6)
+_RANGES = {
+    **dict.fromkeys(("people", "each", "frames", "late_frames", "warmup", "decoded", "body_frames"), _COUNT),
+    **dict.fromkeys(("window", "minutes", "identities", "synthetic", "fresh"), _FROM_NONE),
+    **dict.fromkeys(("energy_until", "ema", "classes_from", "body_until", "milestones"), _SHARE),
+    **dict.fromkeys(("augment", "faults"), _SHARE),
+    **dict.fromkeys(("contrast_parts", "contrast", "triplet", "classes", "traits"), _WEIGHT),
+    **dict.fromkeys(("joints", "markers", "mesh", "decay", "margin"), _WEIGHT),
+    **dict.fromkeys(("rate", "temperature", "clip"), _ABOVE_0),
+    "late_from": (0, 2),  # above 1 is never
+    "steps": (0, 1e12),
+    "body_points": (0, 88),
+}
+
+
 def changed(recipe: Recipe, changes: list[str]) -> Recipe:
-    """The recipe with `name=value` changes. Raises UsageError for a name or a value that does not fit."""
+    """The recipe with `name=value` changes. Raises UsageError for a name or a value that does not fit, or is
+    outside the field's range."""
     known = {field.name: field.type for field in fields(Recipe)}
     values: dict[str, Any] = {}
     for change in changes:
@@ -261,7 +277,16 @@ def changed(recipe: Recipe, changes: list[str]) -> Recipe:
             values[name] = kinds[str(known[name])](text)
         except ValueError as error:
             raise UsageError(f"--set {change}: {text!r} is no {known[name]}") from error
-    return replace(recipe, **values)
+    recipe = replace(recipe, **values)
+    for name, (least, most) in _RANGES.items():
+        given = getattr(recipe, name)
+        if not all(least <= each <= most for each in (given if isinstance(given, tuple) else (given,))):
+            raise UsageError(f"--set {name}={_said(given)}: {name} goes from {least:g} to {most:g}")
+    return recipe
+
+
+def _said(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _flag(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,8 +59,12 @@ class TrainSettings:
     def __post_init__(self) -> None:
         if self.minutes and self.steps:
             raise UsageError("give --minutes or --steps, not both")
-        if min(self.minutes, self.steps, self.threads) < 0 or self.save_every <= 0:
+        if not (0 <= self.minutes < math.inf and min(self.steps, self.threads) >= 0 and self.save_every > 0):
             raise UsageError("times, steps and threads must be positive")
+        if self.threads > 4096:
+            raise UsageError(f"--threads goes to 4096, not {self.threads}")
+        if not 0 <= self.seed < 2**63:
+            raise UsageError("--seed must be a whole number from 0 to 2⁶³ − 1")
 
     def resolve(self) -> Recipe:
         """The recipe, with its changes. Raises UsageError or SourceNotFound for what cannot be."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import SourceNotFound
+from ..homes import expanded
 
 __all__ = ["VIDEO_SUFFIXES", "VideoSource", "called", "expand", "public"]
 
@@ -72,7 +73,7 @@ def expand(arguments: Sequence[str]) -> list[VideoSource]:
 
 
 def _sources(argument: str) -> Iterator[VideoSource]:
-    path = Path(argument).expanduser()
+    path = expanded(argument)
     camera = _CAMERA.match(argument)
     if camera and not path.exists():
         address = f"/dev/video{camera.group(1)}"

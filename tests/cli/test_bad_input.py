@@ -132,6 +132,34 @@ def test_render_mesh_with_nothing_to_draw(meshgait: Run, tmp_path: Path) -> None
     assert meshgait("render-mesh", "folder").code in (1, 2)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("embed", "x.safetensors", "--out", "x.safetensors"),
+        ("embed", "x.npz", "--model", "x.safetensors", "--out", "x.safetensors"),
+        ("export", "network", "--model", "x.onnx", "--out", "x.onnx"),
+        ("export", "segmenter", "--sam-checkpoint", "x.onnx", "--out", "sub/../x.onnx"),
+        ("match", "x.html", "--gallery", "sub", "--report", "x.html"),
+        ("extract", "x.html", "--report", "x.html"),
+    ],
+)
+def test_what_is_read_is_not_written_over(meshgait: Run, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    (tmp_path / "sub").mkdir()
+    for suffix in ("safetensors", "npz", "onnx", "html"):
+        (tmp_path / f"x.{suffix}").write_bytes(b"mine")
+    ran = meshgait(*arguments)
+    assert ran.code == 2
+    assert "would overwrite what is read" in ran.error
+    assert {path.read_bytes() for path in tmp_path.glob("x.*")} == {b"mine"}
+
+
+def test_no_diagram_goes_into_the_gallery(meshgait: Run, tmp_path: Path) -> None:
+    (tmp_path / "people" / "anna").mkdir(parents=True)
+    ran = meshgait("gallery", "calibrate", "people", "--diagram", "people/anna/walk.png")
+    assert ran.code == 2
+    assert "lies in the gallery" in ran.error
+
+
 def test_a_full_disk(
     meshgait: Run, make_video: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -180,10 +208,16 @@ def test_a_file_where_a_folder_is_needed(meshgait: Run, tmp_path: Path) -> None:
     assert (tmp_path / "file").read_text() == "precious"
 
 
+def test_a_name_that_is_too_long(meshgait: Run) -> None:
+    ran = meshgait("export", "network", "--out", "x" * 300 + ".onnx")
+    assert ran.code == 2
+    assert "choose a shorter one" in ran.error
+
+
 def test_a_folder_where_a_file_is_needed(meshgait: Run, tmp_path: Path) -> None:
     _walk(tmp_path / "s.npz")
     (tmp_path / "e.safetensors").mkdir()
     ran = meshgait("embed", "s.npz", "--out", "e.safetensors")
     assert ran.code == 2
-    assert "a folder stands where a file is needed (e.safetensors)" in ran.error
+    assert "e.safetensors is a folder: name a file in it" in ran.error
     assert written(tmp_path) == {"s.npz"}

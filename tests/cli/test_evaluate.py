@@ -103,6 +103,8 @@ def test_camera_means_are_said_aloud(tmp_path: Path) -> None:
         (["--baselines"], 2, "need silhouettes"),
         (["--gallery", "nowhere"], 1, "there is no nowhere"),
         (["--partition", "nowhere.json"], 2, "cannot read the partition"),
+        (["--out", "e.csv"], 2, "name it e.json"),
+        (["--bodies", "--out", "e.csv"], 2, "name it e.json"),
         (["--bodies"], 1, "no true bodies"),
         (["--bodies", "--baselines"], 2, "--bodies goes with"),
     ],
@@ -112,6 +114,17 @@ def test_bad_wishes_are_refused_in_one_line(tmp_path, capsys, options, code, sai
     assert status in (1, 2)
     assert said in line
     assert status == code or code == 1
+
+
+@pytest.mark.parametrize("option", ["DATA", "--gallery", "--partition", "--fit"])
+def test_what_is_read_is_not_written_over(tmp_path, capsys, option) -> None:
+    data, same = _embeddings(tmp_path / "e.parquet"), tmp_path / "read.json"
+    same.write_text('{"TEST_SET": ["p0"]}')
+    asked = [str(same)] if option == "DATA" else [str(data), option, str(same)]
+    status, line = _error(capsys, *asked, "--out", str(same))
+    assert status == 2
+    assert "would overwrite what is read" in line
+    assert same.read_text() == '{"TEST_SET": ["p0"]}'
 
 
 def test_bad_data_are_refused_in_one_line(tmp_path, capsys) -> None:

@@ -55,6 +55,11 @@ def test_arrays_are_a_corpus(meshgait, tmp_path):
         ("--out", "x", "--severity", "awful"),
         ("--out", "x", "--seed", "-1"),
         ("--out", "x", "--identities", "0"),
+        ("--out", "x", "--identities", "99999999999999999999"),
+        ("--out", "x", "--identities", "99999999999999999999", "--format", "arrays"),
+        ("--out", "x", "--sequences", "99999999999999999999"),
+        ("--out", "x", "--frames", "99999999999999999999"),
+        ("--out", "x", "--contact", "folder.png"),
         ("--out", "x", "--frames", "0"),
         ("--out", "x", "--contact", "sheet.jpg"),
         ("--out", "x", "--motions", "nowhere"),
@@ -64,7 +69,8 @@ def test_arrays_are_a_corpus(meshgait, tmp_path):
 )
 def test_impossible_wishes_end_with_2_and_one_line(meshgait, tmp_path, monkeypatch, wrong):
     monkeypatch.chdir(tmp_path)
-    ran = meshgait("synth", *wrong, "--workers", 1)
+    (tmp_path / "folder.png").mkdir()
+    ran = meshgait("synth", "--workers", 1, *wrong)
     assert ran.code == 2
     assert ran.error
     assert not (tmp_path / "x").exists()
@@ -159,12 +165,17 @@ def test_it_films_scenes_draws_them_and_keeps_them(meshgait, tmp_path):
         ("--scenes", "1", "--clothes", "none"),
         ("--scenes", "1", "--background", "nowhere.png"),
         ("--scenes", "1", "--motions", "takes"),
+        ("--scenes", "99999999999999999999"),
+        ("--scenes", "9", "--walkers", "99999999999999999999"),
+        ("--scenes", "1", "--background", "b.png", "--contact", "b.png"),
         ("--background", "here.png"),
     ],
 )
 def test_impossible_scenes_end_with_2_and_one_line(meshgait, tmp_path, monkeypatch, wrong):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "b.png").write_bytes(b"mine")
     ran = meshgait("synth", "--out", "x", *wrong, "--workers", 1)
     assert ran.code == 2
     assert ran.error
     assert not (tmp_path / "x").exists()
+    assert (tmp_path / "b.png").read_bytes() == b"mine"

@@ -47,6 +47,8 @@ def test_a_run_makes_its_data_and_ends_in_a_checkpoint_that_embed_takes(tmp_path
         (["deepgaitv2", "--start-from", "nowhere"], 2, "there is no run"),
         (["meshgait-s", "--start-from", "nowhere"], 2, "no --start-from"),
         (["meshgait-s", "--device", "tpu"], 2, "unknown device"),
+        (["meshgait-s", "--seed", "99999999999999999999999"], 2, "2⁶³ − 1"),
+        (["meshgait-s", "--save-every", "nan"], 2, "must be positive"),
         (["meshgait-s", "--data", "{taken}"], 2, "name another folder"),
         (["meshgait-s", "--out", "{taken}/thesis.txt"], 2, "is a file"),
     ],

@@ -57,6 +57,27 @@ def test_a_file_is_no_gallery(meshgait: Run, clip: Path) -> None:
     assert "no gallery" in ran.error
 
 
+@pytest.mark.parametrize("log", ["clip", "people/gallery.json", "people/new.jsonl", "notes.txt", "text.json"])
+def test_a_log_is_written_over_nothing_else(meshgait: Run, clip: Path, tmp_path: Path, log: str) -> None:
+    assert meshgait("gallery", "create", "people").code == 0
+    (tmp_path / "notes.txt").write_text("mine\n")
+    (tmp_path / "text.json").write_text('["mine"]')
+    path = clip if log == "clip" else tmp_path / log
+    before = path.exists() and (path.read_bytes(), path.stat().st_mode)
+    ran = meshgait("watch", clip, "--gallery", "people", "--log", path)
+    assert ran.code == 2
+    assert path.name in ran.error
+    assert (path.exists() and (path.read_bytes(), path.stat().st_mode)) == before
+
+
+def test_without_a_gallery_a_log_stays_as_it_is(meshgait: Run, clip: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.touch(mode=0o644)
+    assert meshgait("watch", clip, "--gallery", "people", "--log", log).code == 2
+    assert log.stat().st_mode & 0o777 == 0o644
+    assert not (tmp_path / "meshgait-watch").exists()
+
+
 def test_an_empty_gallery(meshgait: Run, clip: Path, tmp_path: Path) -> None:
     (tmp_path / "people").mkdir()
     ran = meshgait("watch", clip, "--gallery", "people")

@@ -42,6 +42,26 @@ def test_offline_and_missing(meshgait: Run) -> None:
     assert meshgait("weights", "verify", "mobile_sam.pt").code == 1
 
 
+@pytest.mark.parametrize("command", ["pull", "verify"])
+@pytest.mark.parametrize("name", [(), ("mobile_sam.pt",)])
+def test_what_stands_where_files_are_kept_is_said(
+    meshgait: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, name: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("MESHGAIT_WEIGHTS", "/dev/null")
+    ran = meshgait("weights", command, *name)
+    assert (ran.code, "/dev/null is no folder: set MESHGAIT_WEIGHTS" in ran.error) == (2, True)
+    monkeypatch.setenv("MESHGAIT_WEIGHTS", str(tmp_path / ("x" * 300)))
+    ran = meshgait("weights", command, *name)
+    assert (ran.code, "choose a shorter one" in ran.error) == (2, True)
+
+
+def test_a_folder_in_a_files_place_is_said(meshgait: Run, tmp_path: Path) -> None:
+    (tmp_path / "cache" / "mobile_sam.pt").mkdir(parents=True)
+    for command in ("pull", "verify"):
+        ran = meshgait("weights", command, "mobile_sam.pt")
+        assert (ran.code, "move the folder away" in ran.error) == (2, True)
+
+
 def test_verify_finds_what_was_changed(meshgait: Run, tmp_path: Path) -> None:
     assert meshgait("weights", "verify").code == 0
     (tmp_path / "cache").mkdir()

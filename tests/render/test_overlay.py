@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from meshgait_cli.errors import UsageError
 from meshgait_cli.people.silhouette import normalise
 from meshgait_cli.records import Frame
 from meshgait_cli.render.overlay import Shown, draw, place_in_picture, write_overlay
+from meshgait_cli.render.session import render_result
 from meshgait_cli.video.decode import open_video
 
 # A flat square facing the camera, one silhouette tall and half as wide.
@@ -40,6 +44,18 @@ def test_drawing_covers_the_body_and_nothing_else() -> None:
 def test_drawing_over_the_border_is_no_error(shift: tuple[int, int]) -> None:
     image = np.zeros((100, 100, 3), np.uint8)
     draw(image, SQUARE * 80 + [50 + shift[0], 50 + shift[1], 0], FACES, ORANGE)
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_the_overlay_is_not_written_over_its_video(tmp_path: Path, moved: bool) -> None:
+    film = tmp_path / "overlay.mp4"
+    film.write_bytes(b"mine")
+    known = SimpleNamespace(address="gone.mp4" if moved else str(film))
+    result: Any = SimpleNamespace(folder=tmp_path, manifest=SimpleNamespace(video=known))
+    nobody: Any = None
+    with pytest.raises(UsageError, match="would overwrite what is read"):
+        render_result(result, nobody, out=tmp_path, video=film if moved else None)
+    assert film.read_bytes() == b"mine"
 
 
 def test_the_overlay_is_a_video_with_people_on_their_frames(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import json
 import math
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import pytest
 
 from meshgait_cli.datasets.silhouettes import read
 from meshgait_cli.errors import MeshgaitError, UsageError
-from meshgait_cli.synth import claim, dataset
+from meshgait_cli.synth import arrays, claim, dataset
 from meshgait_cli.synth.corpus import Corpus, make_corpus
 from meshgait_cli.synth.dataset import make_dataset
 from meshgait_cli.synth.labels import read_labels
@@ -171,6 +172,20 @@ def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(UsageError, match="is a file"):
         make_dataset(tmp_path / "file", 1, SMALL)
+
+
+@pytest.mark.parametrize(("settings", "most"), [(SMALL, 10**5), (ARRAYS, 10**6)])
+def test_nobody_beyond_the_last_number_is_asked_for(tmp_path, settings, most):
+    with pytest.raises(UsageError, match=f"from 1 to {most:,}, not {most + 1}"):
+        make_dataset(tmp_path / "x", most + 1, settings)
+    assert not (tmp_path / "x").exists()
+
+
+def test_arrays_without_room_are_not_laid_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(arrays, "_Files", lambda *_: pytest.fail("laid out"))
+    with pytest.raises(MeshgaitError, match=r"needs about .* TB, and only"):
+        make_dataset(tmp_path / "x", 10**6, replace(ARRAYS, frames=10_000))
+    assert not (tmp_path / "x").exists()
 
 
 @pytest.mark.parametrize(("identities", "workers"), [(0, 1), (-1, 1), (1, 0)])

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from meshgait_cli.errors import MeshgaitError, UsageError
-from meshgait_cli.network.checkpoint import save
+from meshgait_cli.errors import MeshgaitError, UsageError, WeightsError
+from meshgait_cli.network.checkpoint import load, save
 from meshgait_cli.network.meshgait import MeshGait, ModelConfig
 from meshgait_cli.network.variants import VARIANTS
 from meshgait_cli.synth.corpus import PROBES, Corpus, make_corpus
 from meshgait_cli.training import loop, recipes
 from meshgait_cli.training.batches import Batches
+from meshgait_cli.training.board import open_board
 from meshgait_cli.training.heldout import rank_one
 from meshgait_cli.training.loop import Run, learning_rate
 from meshgait_cli.training.losses import mirrored_points, part_distances
@@ -352,6 +353,43 @@ def test_a_recipe_is_changed_by_name_and_value():
     for change, said in (("rate", "NAME=VALUE"), ("height=3", "NAME=VALUE"), ("people=many", "is no int")):
         with pytest.raises(UsageError, match=said):
             recipes.changed(recipe, [change])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "people=-4", "people=0", "rate=nan", "rate=0", "rate=inf", "frames=0", "window=-1", "identities=-5",
+        "ema=inf", "ema=1.1", "faults=-0.1", "minutes=-1", "minutes=nan", "steps=-1", "classes=-1",
+        "milestones=0.5,nan", "body_points=89", "fresh=99999999999",
+    ],
+)  # fmt: skip
+def test_a_value_outside_its_range_is_refused_by_name(change):
+    name = change.partition("=")[0]
+    with pytest.raises(UsageError, match=rf"--set {name}=.*: {name} goes from .* to "):
+        recipes.changed(recipes.find("meshgait-s"), [change])
+
+
+def test_every_number_of_every_recipe_has_a_range_and_is_in_it():
+    for recipe in recipes.RECIPES.values():
+        assert recipes.changed(recipe, []) == recipe
+    kinds = {field.name: str(field.type) for field in fields(recipes.Recipe)}
+    numbers = {name for name, kind in kinds.items() if kind in ("int", "float", "tuple[float, ...]")}
+    assert numbers == set(recipes._RANGES)
+
+
+@pytest.mark.parametrize("content", [b"hello", b"PK\x03\x04", b"\x80\x02."])
+def test_a_file_that_is_no_checkpoint_is_said_without_torchs_words(tmp_path, content):
+    (tmp_path / "a.pt").write_bytes(content)
+    with pytest.raises(WeightsError, match=r"no checkpoint of plain tensors: use another file$"):
+        load(tmp_path / "a.pt")
+
+
+def test_the_board_is_made_with_its_first_line(tmp_path):
+    pytest.importorskip("tensorboard")
+    write = open_board(tmp_path)
+    assert not list(tmp_path.iterdir())
+    write({"step": 1, "loss": 0.5})
+    assert (tmp_path / "tensorboard").is_dir()
 
 
 def test_an_unknown_recipe_names_those_there_are():
