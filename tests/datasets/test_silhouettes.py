@@ -111,11 +111,11 @@ def test_a_result_of_extract_gives_its_good_frames(tmp_path: Path) -> None:
 
 
 def test_names_that_are_not_utf_8_or_hold_odd_digits(tmp_path: Path) -> None:
-    np.save(tmp_path / "5²a.npy", walker())
+    np.save(tmp_path / "1²2.npy", walker())
     (tmp_path / "masks").mkdir()
     picture = cv2.imencode(".png", walker(1)[0])[1].tobytes()
     (tmp_path / "masks" / os.fsdecode(b"a\xff.png")).write_bytes(picture)
-    assert [item.identity for item in read(tmp_path)] == ["5²a", "masks"]
+    assert [item.identity for item in read(tmp_path)] == ["1²2", "masks"]
 
 
 def broken(folder: Path, what: str) -> Path:
