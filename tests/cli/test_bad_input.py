@@ -70,6 +70,7 @@ def test_text_renamed_to_mp4(meshgait: Run, tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (["--device", "tpu"], "tpu"),
+        (["--device", "cuda:²"], "unknown device"),
         (["--device", "cuda:99"], "--device cpu" if not CUDA else "cuda:99"),
         (["--tracker", "psychic"], "psychic"),
         (["--sam", "enormous"], "enormous"),
