@@ -22,7 +22,7 @@ def resolve_device(name: str = "auto") -> torch.device:
     import torch
 
     kind, _, index = name.partition(":")
-    if kind not in DEVICES or (index and not (kind == "cuda" and index.isdigit())):
+    if kind not in DEVICES or (index and not (kind == "cuda" and index.isdecimal())):
         raise DeviceError(f"unknown device {name!r}: use auto, cpu, cuda or cuda:N")
     if kind == "cuda" and not torch.cuda.is_available():
         raise DeviceError("no CUDA device is available here: use --device cpu, or auto")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from .errors import SilhouetteError, SourceNotFound, UsageError
 from .results.embeddings import SUFFIXES, EmbeddingSet, LabelledEmbedding
 from .spared import spare
+from .words import storable
 
 if TYPE_CHECKING:
     from .datasets.silhouettes import LabelledSilhouettes
@@ -68,9 +69,8 @@ def embed_tree(
     def flush() -> None:
         embeddings = embedder.embed([item.sequence for item in waiting])
         for item, embedding in zip(waiting, embeddings, strict=True):
-            items.append(
-                LabelledEmbedding(item.identity, embedding, item.type, item.view, item.path.as_posix())
-            )
+            identity, *labels = map(storable, (item.identity, item.type, item.view, item.path.as_posix()))
+            items.append(LabelledEmbedding(identity, embedding, *labels))
         waiting.clear()
         if progress:
             progress(Step("embed", len(items), total))

@@ -162,8 +162,13 @@ class SilhouetteSequence:
             f"SilhouetteSequence.silhouettes must be T×64×64 uint8, not "
             f"{self.silhouettes.shape} {self.silhouettes.dtype}",
         )
-        _require(len(self.frames) == n and len(self.times) == n, "SilhouetteSequence: lengths differ")
-        _require(self.transform.shape == (n, 3), f"SilhouetteSequence.transform must be {n}×3")
+        for name, shape, kinds in (("frames", (n,), "iu"), ("times", (n,), "f"), ("transform", (n, 3), "f")):
+            array = getattr(self, name)
+            _require(
+                array.shape == shape and array.dtype.kind in kinds,
+                f"SilhouetteSequence.{name} must be {'×'.join(map(str, shape))} numbers, not "
+                f"{array.shape} {array.dtype}",
+            )
 
     def __len__(self) -> int:
         return len(self.silhouettes)

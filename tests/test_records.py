@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -40,6 +42,19 @@ def test_an_empty_sequence_is_a_sequence() -> None:
 def test_silhouettes_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="T×64×64"):
         SilhouetteSequence.from_arrays(np.zeros(shape, np.uint8))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"frames": np.arange(3.0)}, {"frames": np.array(2)}, {"times": np.zeros((2, 3))},
+        {"times": np.full(2, "x")}, {"transform": np.full((2, 3), "x")}, {"transform": np.zeros((2, 2))},
+    ],
+)  # fmt: skip
+def test_what_goes_with_silhouettes_has_its_shape_and_kind(wrong: dict[str, np.ndarray]) -> None:
+    sequence = SilhouetteSequence.from_arrays(np.zeros((2, 64, 64), np.uint8))
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        replace(sequence, **wrong)
 
 
 def test_embedding_must_be_finite() -> None:

@@ -57,7 +57,7 @@ async def received(request: Request, path: Path, most: int) -> str:
     Raises HTTPException 413 beyond `most` bytes, UsageError for no bytes at all, OSError as writing has it.
     """
     claimed = request.headers.get("content-length", "")
-    if claimed.isdigit() and int(claimed) > most:
+    if claimed.isdecimal() and int(claimed) > most:
         raise _too_large(most)
     digest, size = hashlib.sha256(), 0
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:

@@ -51,9 +51,15 @@ def _console(**options: Any) -> Console:
 
 
 def print_json(value: Any) -> None:
-    """JSON on standard output; NaN becomes null, for JSON has none."""
-    json.dump(clean(value), sys.stdout, indent=2, ensure_ascii=False)
-    print()
+    """JSON on standard output; NaN becomes null, for JSON has none, and what the output's
+    encoding lacks is escaped."""
+    value = clean(value)
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(value, indent=2)
+    print(text)
 
 
 def clean(value: Any) -> Any:

@@ -51,7 +51,8 @@ def embed(
             }
         )  # fmt: skip
         return
-    parts, dim = done.items[0].embedding.values.shape
+    if not quiet:
+        parts, dim = done.items[0].embedding.values.shape
+        err().print(f"{done.model_id}: {parts} parts × {dim}", style="dim", markup=False)
     people = len({item.id for item in done.items})
-    err().print(f"{done.model_id}: {parts} parts × {dim}", style="dim", markup=False)
     out().print(f"{len(done.items)} sequence(s) of {people} identities → {to}", markup=False)

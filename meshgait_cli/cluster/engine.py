@@ -107,7 +107,7 @@ def connected(address: str | None) -> Iterator[Any]:
 def _answers(address: str) -> None:
     """Ray itself would try for a minute."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not port.isdecimal() or int(port) > 65535:
         raise UsageError(f"--address must be HOST:PORT, as `ray start` prints it, not {address!r}")
     with socket.create_connection((host, int(port)), timeout=PATIENCE_S):
         pass

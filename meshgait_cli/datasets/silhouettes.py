@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import DAMAGED_ARRAYS, SilhouetteError
 from ..people.silhouette import normalise
+from ..pictures import read_picture
 from ..records import HEIGHT, WIDTH, SilhouetteSequence
 from .pickles import read_arrays
 
@@ -21,6 +22,7 @@ __all__ = ["IMAGES", "LabelledSilhouettes", "Place", "count", "places", "read", 
 ARRAYS = (".pkl", ".npz", ".npy")
 IMAGES = (".png", ".bmp", ".jpg", ".jpeg")
 _LIMIT = 4 << 30  # bytes that one array may unfold to
+_NUMBERS = "biuf"  # kinds of dtype: truth values, integers, floating point
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +94,7 @@ def _places(root: Path) -> list[Path]:
 
 
 def _natural(path: Path) -> list[tuple[int, int, str]]:
-    return [(0, int(t), "") if t.isdigit() else (1, 0, t) for t in re.split(r"(\d+)", str(path)) if t]
+    return [(0, int(t), "") if t.isdecimal() else (1, 0, t) for t in re.split(r"(\d+)", str(path)) if t]
 
 
 def _labels(root: Path, path: Path) -> tuple[str, str, str]:
@@ -126,6 +128,8 @@ def _file(path: Path) -> list[SilhouetteSequence]:
 def _stack(frames: list[NDArray], path: Path) -> NDArray:
     if len({frame.shape for frame in frames}) > 1:
         raise SilhouetteError(f"{path} holds frames of different sizes")
+    if not all(frame.dtype.kind in _NUMBERS for frame in frames):
+        raise SilhouetteError(f"{path} holds frames that are no numbers: silhouettes are T×H×W numbers")
     return np.stack(frames)
 
 
@@ -159,10 +163,10 @@ def _npz(path: Path) -> list[SilhouetteSequence]:
 
 def _own(held: dict[str, NDArray], path: Path) -> SilhouetteSequence:
     """What `meshgait extract` wrote; the frames it found good are the ones to embed."""
-    keep = held.get("good", np.ones(len(held["frames"]), dtype=bool))
-    if not keep.any():
-        keep = np.ones_like(keep)
     try:
+        keep = held.get("good", np.ones(len(held["frames"]), dtype=bool))
+        if not keep.any():
+            keep = np.ones_like(keep)
         return SilhouetteSequence(
             silhouettes=held["silhouettes"][keep],
             frames=held["frames"][keep],
@@ -170,7 +174,7 @@ def _own(held: dict[str, NDArray], path: Path) -> SilhouetteSequence:
             transform=held["transform"][keep],
             name=path.stem,
         )
-    except (ValueError, IndexError) as error:
+    except (ValueError, IndexError, TypeError) as error:
         raise SilhouetteError(f"{path} is damaged: {_first_line(error)}") from error
 
 
@@ -180,8 +184,8 @@ def _sequence(array: NDArray, path: Path) -> SilhouetteSequence:
         array = array[..., 0]
     if array.ndim == 2:
         array = array[None]
-    if array.ndim != 3 or not (array.dtype == bool or np.issubdtype(array.dtype, np.number)):
-        raise SilhouetteError(f"{path}: silhouettes are T×H×W, not {array.shape} of {array.dtype}")
+    if array.ndim != 3 or array.dtype.kind not in _NUMBERS:
+        raise SilhouetteError(f"{path}: silhouettes are T×H×W numbers, not {array.shape} of {array.dtype}")
     grey = _grey(array, path)
     if grey.shape[1] == HEIGHT and grey.shape[2] in (HEIGHT, WIDTH):
         filled = grey[grey.any(axis=(1, 2))]
@@ -213,9 +217,12 @@ def _masks(folder: Path) -> SilhouetteSequence:
     paths = sorted((p for p in folder.iterdir() if p.suffix.lower() in IMAGES), key=_natural)
     frames = []
     for path in paths:
-        picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+        try:
+            picture = read_picture(path, cv2.IMREAD_UNCHANGED)
+        except OSError as error:
+            raise SilhouetteError(f"cannot read {path}: {error.strerror or error}") from error
         if picture is None:
-            raise SilhouetteError(f"{path} is not a picture, or is damaged")
+            raise SilhouetteError(f"{path} is not a picture, is too large, or is damaged: take it out")
         if picture.ndim == 3:
             colours = picture[..., :3].astype(np.int16)
             if np.abs(colours - colours[..., :1]).max() > 8:

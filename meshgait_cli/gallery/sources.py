@@ -8,7 +8,6 @@ people/anna/manifest.json …    (a result of `meshgait extract`)
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from ..results.directory import EMBEDDINGS, is_result
 from ..results.embeddings import SUFFIXES as EMBEDDING_SUFFIXES
 from ..results.manifest import MANIFEST
 from ..video.sources import VIDEO_SUFFIXES, called
+from ..words import storable
 from .private import workplace
 from .search import GallerySequence
 from .sequence import checked_name
@@ -156,18 +156,13 @@ def _sequence(
     told = [walker.label] if source.identity not in (None, walker.label) else []
     return GallerySequence(
         identity=walker.label if source.identity is None else source.identity,
-        name=_storable(" ".join([source.name, *told, *([f"#{number}"] if number else [])])),
+        name=storable(" ".join([source.name, *told, *([f"#{number}"] if number else [])])),
         embedding=walker.embedding,
         source=digest,
-        video=_storable(walker.video),
+        video=storable(walker.video),
         start_s=walker.start_s,
         end_s=walker.end_s,
-        view=_storable(view or source.view or walker.view),
+        view=storable(view or source.view or walker.view),
         camera=camera,
         silhouettes=walker.silhouettes,
     )
-
-
-def _storable(name: str) -> str:
-    """What a file is called, with a sign for what is not UTF-8."""
-    return os.fsencode(name).decode(errors="replace")

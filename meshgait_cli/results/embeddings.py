@@ -17,6 +17,7 @@ __all__ = ["SUFFIXES", "EmbeddingSet", "LabelledEmbedding"]
 
 SUFFIXES = (".safetensors", ".parquet")
 _FORMAT = "meshgait-embeddings-1"
+_MOST = float(np.finfo(np.float16).max)  # galleries hold float16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,6 +118,9 @@ class EmbeddingSet:
             if metadata.get("format") != _FORMAT:
                 raise ResultError(f"{path} was not written by meshgait, or by another version of it")
             model_id, trained = metadata["model_id"], bool(json.loads(metadata["trained"]))
+            for number, (label, array) in enumerate(zip(labels, arrays, strict=True)):
+                if wrong := _wrong(label, array, arrays[0].shape):
+                    raise ResultError(f"{path}, embedding {number}: {wrong}; write the file again")
             items = tuple(
                 LabelledEmbedding(
                     id=label["id"],
@@ -127,7 +131,7 @@ class EmbeddingSet:
                         values=np.ascontiguousarray(array, dtype=np.float32),
                         model_id=model_id,
                         trained=trained,
-                        frames=int(label["frames"]),
+                        frames=label["frames"],
                         quality=float("nan") if label["quality"] is None else float(label["quality"]),
                     ),
                 )
@@ -137,7 +141,28 @@ class EmbeddingSet:
         except ResultError:
             raise
         except Exception as error:  # safetensors, Arrow and json each have errors of their own
-            raise ResultError(f"{path} is damaged: {str(error).splitlines()[0][:120]}") from error
+            said = (str(error).splitlines() or [type(error).__name__])[0][:120]
+            raise ResultError(f"{path} is damaged: {said}") from error
+
+
+def _wrong(label: dict[str, Any], array: np.ndarray, shape: tuple[int, ...]) -> str:
+    """What is wrong with an entry of a file that anybody may have made, or ""."""
+    for name in ("id", "type", "view", "path"):
+        text = label[name]
+        if not isinstance(text, str) or text.encode(errors="replace").decode() != text:
+            return f"its {name} is not text"
+    frames, quality = label["frames"], label["quality"]
+    if type(frames) is not int or not 0 <= frames < 1 << 31:
+        return f"frames cannot be {str(frames)[:20]!r}"
+    if quality is not None and not (
+        isinstance(quality, int | float) and (0 <= quality <= 1 or quality != quality)
+    ):
+        return f"quality is from 0 to 1, not {str(quality)[:20]!r}"
+    if array.ndim != 2 or array.shape != shape or not array.size or array.dtype.kind != "f":
+        return f"it is {array.shape} of {array.dtype}, not parts×dim numbers like the others"
+    if not (np.abs(array) <= _MOST).all():
+        return f"its values are not finite, or are beyond {_MOST:.0f}"
+    return ""
 
 
 _Read = tuple[dict[str, str], list[dict[str, Any]], list[np.ndarray]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -16,8 +16,13 @@ SCHEMA = 1
 MANIFEST = "manifest.json"
 
 
+_Count = Annotated[int, Field(ge=0, lt=1 << 31)]
+_Share = Annotated[float, Field(ge=0, le=1)]
+_Name = Annotated[str, Field(pattern=r"^[^\x00]+$")]
+
+
 class _Entry(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class VideoEntry(_Entry):
@@ -28,11 +33,11 @@ class VideoEntry(_Entry):
     address: str
     sha256: str | None
     bytes: int | None
-    width: int
-    height: int
-    fps: float
-    frames: int
-    duration_s: float
+    width: _Count
+    height: _Count
+    fps: float = Field(ge=0)
+    frames: _Count
+    duration_s: float = Field(ge=0)
     rotation: int
     codec: str
     damage: str | None
@@ -52,24 +57,24 @@ class ModelEntry(_Entry):
 class TrackEntry(_Entry):
     """One person. File names are relative to the result directory."""
 
-    id: int
-    frames: int
-    first_frame: int
-    last_frame: int
+    id: _Count
+    frames: _Count
+    first_frame: _Count
+    last_frame: _Count
     start_s: float
     end_s: float
     usable: bool
     reasons: list[str]
-    score: float
-    height_px: float
-    cut_fraction: float
-    complete_fraction: float
-    overlap_fraction: float
-    walking_fraction: float
-    gait_cycles: float
-    silhouettes: int
-    silhouette_file: str
-    contact_file: str | None
+    score: _Share
+    height_px: float = Field(ge=0)
+    cut_fraction: _Share
+    complete_fraction: _Share
+    overlap_fraction: _Share
+    walking_fraction: _Share
+    gait_cycles: float = Field(ge=0)
+    silhouettes: _Count
+    silhouette_file: _Name
+    contact_file: _Name | None
     embedded: bool
 
     @property
@@ -82,9 +87,9 @@ class TrackEntry(_Entry):
 class DroppedTrack(_Entry):
     """A piece of a track that was too short to be a person's track, and why it was left out."""
 
-    frames: int
-    first_frame: int
-    last_frame: int
+    frames: _Count
+    first_frame: _Count
+    last_frame: _Count
     start_s: float
     end_s: float
     reason: str

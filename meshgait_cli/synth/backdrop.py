@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import MeshgaitError, UsageError, VideoError
+from ..pictures import read_picture
 from .fabric import Grain, floats, sample_colour
 from .pinhole import Pinhole
 
@@ -176,7 +177,7 @@ def own_backdrop(path: Path, width: int, height: int, frames: int) -> Iterator[G
     if not path.is_file():
         raise UsageError(f"there is no --background {path}")
     everywhere = np.ones((height, width), np.float32)
-    still = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    still = read_picture(path, cv2.IMREAD_COLOR)
     if still is not None:
         image = _fitted(still[..., ::-1], width, height)
         for _ in range(frames):

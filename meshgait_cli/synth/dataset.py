@@ -111,7 +111,7 @@ def _make(
     rows = {number: labels for number, labels in found.items() if verify_person(labels, folder, settings)}
     identities = max(identities, max(rows, default=-1) + 1)
     for stray in folder.iterdir():  # what was begun by a run that asked for more
-        if stray.is_dir() and stray.name.isdigit() and int(stray.name) >= identities:
+        if stray.is_dir() and stray.name.isdecimal() and int(stray.name) >= identities:
             shutil.rmtree(stray)
     missing = [number for number in range(identities) if number not in rows]
     make_room(folder, person_bytes(settings) * len(missing), len(missing), announce)

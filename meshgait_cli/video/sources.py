@@ -137,7 +137,9 @@ def _public(rest: str) -> str:
 
 def _natural(path: Path) -> list[tuple[int, int, str]]:
     """walk2 before walk10."""
-    return [(0, int(t), "") if t.isdigit() else (1, 0, t.lower()) for t in re.split(r"(\d+)", str(path)) if t]
+    return [
+        (0, int(t), "") if t.isdecimal() else (1, 0, t.lower()) for t in re.split(r"(\d+)", str(path)) if t
+    ]
 
 
 def _distinct(sources: list[VideoSource]) -> list[VideoSource]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from meshgait_cli.records import GaitEmbedding, SilhouetteSequence
+from meshgait_cli.results.embeddings import EmbeddingSet
 
 Run = Callable[..., object]
 CUDA = Path("/dev/nvidia0").exists()
@@ -70,6 +74,7 @@ def test_text_renamed_to_mp4(meshgait: Run, tmp_path: Path) -> None:
     ("arguments", "said"),
     [
         (["--device", "tpu"], "tpu"),
+        (["--device", "cuda:²"], "unknown device"),
         (["--device", "cuda:99"], "--device cpu" if not CUDA else "cuda:99"),
         (["--tracker", "psychic"], "psychic"),
         (["--sam", "enormous"], "enormous"),
@@ -117,6 +122,28 @@ def test_embed_of_nothing(meshgait: Run, tmp_path: Path) -> None:
     ran = meshgait("embed", "void")
     assert ran.code == 1
     assert "void" in ran.error
+
+
+class _Embedder:
+    model_id, trained = "net@1", True
+
+    def __init__(self, *_: object, **__: object) -> None: ...
+
+    def embed(self, sequences: list[SilhouetteSequence]) -> list[GaitEmbedding]:
+        return [GaitEmbedding(np.ones((16, 8), np.float32), "net@1", True, len(one)) for one in sequences]
+
+
+def test_embed_of_a_name_that_is_not_utf_8_says_no_more_than_asked(
+    meshgait: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("meshgait_cli.network.embed.Embedder", _Embedder)
+    with open(os.fsencode(tmp_path) + b"/na\xff.npy", "wb") as file:
+        np.save(file, np.full((3, 64, 64), 255, np.uint8))
+    for target in ("e.parquet", "e.safetensors"):
+        ran = meshgait("embed", tmp_path, "--out", target, "--quiet")
+        assert (ran.code, ran.err) == (0, "")
+        assert [item.id for item in EmbeddingSet.read(Path(target)).items] == ["na\ufffd"]
+    assert "16 parts" in meshgait("embed", tmp_path, "--out", target).err
 
 
 def test_embed_into_a_format_that_is_not_there(meshgait: Run, tmp_path: Path) -> None:

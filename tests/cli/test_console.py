@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
+import os
 import sys
 
 import pytest
 from rich.console import Console
 
+from meshgait_cli.__main__ import _open_streams
 from meshgait_cli.cli import console
 from meshgait_cli.pipeline import Step
 
@@ -41,3 +44,30 @@ def test_a_path_stays_as_it_is_and_what_steers_a_terminal_does_not(
 ) -> None:
     console.out().print("山田\u3000太郎/at 10\u202fAM [x].mp4\x1b\n", markup=False)
     assert capsys.readouterr().out == "山田\u3000太郎/at 10\u202fAM [x].mp4\ufffd\ufffd\n"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_json_stays_json_whatever_the_output_can_hold(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    told = {"name": "gä 山 😀 \ud800", "value": float("nan")}
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding))
+    _open_streams()
+    console.print_json(told)
+    sys.stdout.flush()
+    assert json.loads(sys.stdout.buffer.getvalue().decode(encoding)) == {**told, "value": None}
+
+
+def test_what_the_output_cannot_hold_is_escaped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "ascii"))
+    _open_streams()
+    print("gä")
+    sys.stdout.flush()
+    assert sys.stdout.buffer.getvalue() == b"g\\xe4\n"
+
+
+def test_closed_streams_are_stood_in_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    _open_streams()
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        assert os.fstat(stream.fileno()).st_rdev == os.stat(os.devnull).st_rdev
+        stream.close()

@@ -72,6 +72,7 @@ def test_the_results_are_those_without_ray(clips: Path, tmp_path: Path) -> None:
         (["--engine", "slurm"], 2, "unknown --engine"),
         (["--address", "10.0.0.1:6379"], 2, "--engine ray"),
         (["--engine", "ray", "--address", "nowhere"], 2, "HOST:PORT"),
+        (["--engine", "ray", "--address", "nowhere:99999"], 2, "HOST:PORT"),
     ],
 )
 def test_what_cannot_be_is_said(

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import pickle
 import zipfile
+import zlib
 from pathlib import Path
 
 import cv2
@@ -109,6 +110,14 @@ def test_a_result_of_extract_gives_its_good_frames(tmp_path: Path) -> None:
     assert only.sequence.frames.tolist() == [10, 12, 13, 14, 15]
 
 
+def test_names_that_are_not_utf_8_or_hold_odd_digits(tmp_path: Path) -> None:
+    np.save(tmp_path / "1²2.npy", walker())
+    (tmp_path / "masks").mkdir()
+    picture = cv2.imencode(".png", walker(1)[0])[1].tobytes()
+    (tmp_path / "masks" / os.fsdecode(b"a\xff.png")).write_bytes(picture)
+    assert [item.identity for item in read(tmp_path)] == ["1²2", "masks"]
+
+
 def broken(folder: Path, what: str) -> Path:
     path = folder / "x.npy"
     if what == "empty folder":
@@ -162,6 +171,25 @@ def broken(folder: Path, what: str) -> Path:
     elif what == "no picture":
         (folder / "x.png").write_text("hello")
         return folder
+    elif what == "empty picture":
+        (folder / "x.png").touch()
+        return folder
+    elif what == "made-up picture":
+        picture = bytearray(cv2.imencode(".png", walker(1)[0])[1].tobytes())
+        picture[16:24] = (100_000).to_bytes(4, "big") * 2  # its width and height
+        picture[29:33] = zlib.crc32(picture[12:29]).to_bytes(4, "big")
+        (folder / "x.png").write_bytes(picture)
+        return folder
+    elif what in ("complex", "timespans"):
+        np.save(path, walker().astype("c8" if what == "complex" else "m8[s]"))
+    elif what == "frames of two kinds":
+        path = folder / "x.pkl"
+        path.write_bytes(pickle.dumps([walker(1)[0].astype("f4"), np.zeros((64, 64), "M8[s]")]))
+    elif what in ("ours, frames one number", "ours, good of text", "ours, times of text"):
+        path = folder / "x.npz"
+        parts = {"frames": np.arange(6), "times": np.arange(6.0), "transform": np.ones((6, 3), np.float32)}
+        wrong = {"frames": np.array(6)} if "number" in what else {what.split()[1]: np.full(6, "x")}
+        np.savez(path, silhouettes=walker(), **{**parts, **wrong})
     elif what == "another kind":
         path = folder / "x.csv"
         path.write_text("1,2")
@@ -174,7 +202,8 @@ def broken(folder: Path, what: str) -> Path:
         "empty folder", "empty file", "text", "one number", "strings", "objects", "nan", "negative",
         "all black", "no frames", "cut npz", "garbled npz", "npz of text",
         "made-up size", "cut pickle", "pickled dict", "colour picture",
-        "no picture", "another kind",
+        "no picture", "empty picture", "made-up picture", "complex", "timespans", "frames of two kinds",
+        "ours, frames one number", "ours, good of text", "ours, times of text", "another kind",
     ],
 )  # fmt: skip
 def test_what_is_no_silhouettes_is_named(tmp_path: Path, what: str) -> None:

@@ -3,10 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from meshgait_cli.errors import ResultError
 from meshgait_cli.results.directory import Result, building, find_newest, is_result
-from meshgait_cli.results.manifest import MANIFEST
+from meshgait_cli.results.manifest import MANIFEST, TrackEntry, VideoEntry
 
 
 def finish(folder: Path, text: str = "{}") -> None:
@@ -75,6 +76,41 @@ def test_a_damaged_manifest_is_named(tmp_path: Path, text: str, said: str) -> No
     finish(tmp_path, text)
     with pytest.raises(ResultError, match=said):
         Result(tmp_path)
+
+
+VIDEO = {
+    "name": "a", "address": "a.mp4", "sha256": None, "bytes": None, "width": 64, "height": 48, "fps": 25.0,
+    "frames": 9, "duration_s": 0.4, "rotation": 0, "codec": "h264", "damage": None,
+}  # fmt: skip
+TRACK = {
+    "id": 1, "frames": 9, "first_frame": 0, "last_frame": 8, "start_s": 0.0, "end_s": 0.3, "usable": True,
+    "reasons": [], "score": 0.5, "height_px": 40.0, "cut_fraction": 0.0, "complete_fraction": 1.0,
+    "overlap_fraction": 0.0, "walking_fraction": 1.0, "gait_cycles": 2.0, "silhouettes": 9,
+    "silhouette_file": "silhouettes/1.npz", "contact_file": None, "embedded": True,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "whole", "field", "value"),
+    [
+        (VideoEntry, VIDEO, "duration_s", float("nan")),
+        (VideoEntry, VIDEO, "fps", -3.0),
+        (VideoEntry, VIDEO, "frames", 10**15),
+        (TrackEntry, TRACK, "start_s", float("inf")),
+        (TrackEntry, TRACK, "score", -5.0),
+        (TrackEntry, TRACK, "walking_fraction", float("-inf")),
+        (TrackEntry, TRACK, "id", 10**40),
+        (TrackEntry, TRACK, "silhouettes", -3),
+        (TrackEntry, TRACK, "silhouette_file", "a\0b"),
+        (TrackEntry, TRACK, "contact_file", "a\0b"),
+    ],
+)
+def test_a_number_or_name_that_cannot_be_is_damage(
+    kind: type, whole: dict[str, object], field: str, value: object
+) -> None:
+    assert kind(**whole)
+    with pytest.raises(ValidationError, match=field):
+        kind(**{**whole, field: value})
 
 
 def test_a_folder_without_manifest_is_no_result(tmp_path: Path) -> None:

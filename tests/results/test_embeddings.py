@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,48 @@ def test_somebody_elses_safetensors_is_refused(tmp_path: Path) -> None:
     save_file({"0": np.zeros(3, np.float32)}, tmp_path / "e.safetensors")
     with pytest.raises(ResultError, match="not written by meshgait"):
         EmbeddingSet.read(tmp_path / "e.safetensors")
+
+
+LABEL = {"id": "a", "type": "", "view": "", "path": "", "frames": 30, "quality": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("label", "array", "said"),
+    [
+        ({"id": 5}, None, "id is not text"),
+        ({"id": ["x"]}, None, "id is not text"),
+        ({"id": None}, None, "id is not text"),
+        ({"view": "\ud800"}, None, "view is not text"),
+        ({"frames": -7}, None, "-7"),
+        ({"frames": 2.5}, None, "2.5"),
+        ({"quality": 1e308}, None, "quality"),
+        ({"quality": "good"}, None, "quality"),
+        ({}, np.ones((8, 4), np.float32), "like the others"),
+        ({}, np.ones((16, 8), np.int32), "like the others"),
+        ({}, np.full((16, 8), 3e37, np.float32), "65504"),
+        ({}, np.full((16, 8), 1e300), "65504"),
+        ({}, np.full((16, 8), np.nan, np.float32), "not finite"),
+    ],
+)
+def test_a_wrong_entry_is_named(tmp_path: Path, label: dict, array: np.ndarray | None, said: str) -> None:
+    from safetensors.numpy import save_file
+
+    path = tmp_path / "e.safetensors"
+    good = np.ones((16, 8), np.float32)
+    about = {"format": "meshgait-embeddings-1", "model_id": "net@1", "trained": "true"}
+    about["labels"] = json.dumps([LABEL, {**LABEL, **label}])
+    save_file({"0": good, "1": good if array is None else array}, path, about)
+    with pytest.raises(ResultError, match=said) as caught:
+        EmbeddingSet.read(path)
+    assert f"{path}, embedding 1: " in str(caught.value)
+
+
+def test_embeddings_without_a_number_are_refused(tmp_path: Path) -> None:
+    nothing = GaitEmbedding(np.zeros((16, 0), np.float32), "net@1", True, 3)
+    path = tmp_path / "e.safetensors"
+    EmbeddingSet((LabelledEmbedding("a", nothing),), "net@1", True).write(path)
+    with pytest.raises(ResultError, match="embedding 0"):
+        EmbeddingSet.read(path)
 
 
 def test_an_unknown_suffix_is_a_usage_error(tmp_path: Path) -> None:

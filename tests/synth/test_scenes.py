@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -201,10 +202,11 @@ def test_a_background_that_is_none_is_refused(tmp_path):
     one = replace(SMALL, scenes=1, each=1)
     with pytest.raises(UsageError, match="no --background"):
         make_scenes(tmp_path / "a", replace(one, background=tmp_path / "nothing.mp4"))
-    (tmp_path / "text.mp4").write_text("no video")
-    with pytest.raises(MeshgaitError, match="--background"):
-        make_scenes(tmp_path / "b", replace(one, background=tmp_path / "text.mp4"))
-    assert not (tmp_path / "b").exists()
+    for name in ("text.mp4", os.fsdecode(b"text\xff.png")):
+        (tmp_path / name).write_text("no video")
+        with pytest.raises(MeshgaitError, match="--background"):
+            make_scenes(tmp_path / "b", replace(one, background=tmp_path / name))
+        assert not (tmp_path / "b").exists()
 
 
 def test_missing_and_damaged_truth_is_said(made, tmp_path):

@@ -21,6 +21,11 @@ def test_a_folder_gives_its_videos_in_natural_order(tree: Path) -> None:
     assert [s.path.name for s in expand([str(tree)]) if s.path] == ["x.avi", "walk2.mp4", "walk10.MP4"]
 
 
+def test_a_small_raised_number_is_no_number(tmp_path: Path) -> None:
+    (tmp_path / "1²2.mp4").touch()
+    assert [source.name for source in expand([str(tmp_path)])] == ["1²2"]
+
+
 def test_a_video_named_twice_is_one(tree: Path) -> None:
     assert len(expand([str(tree), str(tree / "walk2.mp4"), f"{tree}/*.mp4"])) == 3
 
