@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..atomic import aside
+from ..words import from_json
 from .graph import Graph
 from .onnx_file import OPSET, to_onnx
 
@@ -67,7 +68,7 @@ def cached_onnx(graph: Graph) -> bytes:
 def read_choice(graph: Graph, key: str) -> dict[str, Any] | None:
     """What `write_choice` kept, or None."""
     try:
-        found = json.loads(_path(graph, key, ".json").read_text())
+        found = from_json(_path(graph, key, ".json").read_text())
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None

@@ -9,7 +9,6 @@ OUT/log.json                 what the audit log says of the person (of one perso
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -21,6 +20,7 @@ import numpy as np
 from ..errors import GalleryError, ResultError, SourceNotFound, UsageError
 from ..records import GaitEmbedding, SilhouetteSequence
 from ..results.embeddings import EmbeddingSet, LabelledEmbedding
+from ..words import from_json
 from .keepsakes import unpacked
 from .place import Folder, address_of, is_remote
 from .private import make_folder, owner_only, write_json
@@ -164,7 +164,7 @@ def _copied(source: Store, target: Store, known: Collection[str]) -> list[str]:
 
 def _read(folder: Path) -> Sequence[GallerySequence]:
     try:
-        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        index = from_json((folder / INDEX).read_text(encoding="utf-8"))
         if index["schema"] != SCHEMA:
             raise GalleryError(f"{folder} was exported by another version of meshgait ({index['schema']})")
         items, entries = EmbeddingSet.read(folder / VECTORS).items, index["sequences"]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from contextlib import suppress
 from secrets import token_hex
 from typing import Any
 
 from ..errors import GalleryError, GalleryUnreadable, MeshgaitError
+from ..words import from_json
 from .place import Anywhere, Place, place_at
 from .private import as_json
 
@@ -47,7 +47,7 @@ def gallery_at(where: Anywhere) -> Place:
 def is_encrypted(where: Anywhere) -> bool:
     """Whether it is a gallery that wants a passphrase."""
     try:
-        return "seal" in json.loads(place_at(where).read(SETTINGS))
+        return "seal" in from_json(place_at(where).read(SETTINGS))
     except (OSError, ValueError, TypeError):
         return False
 
@@ -57,7 +57,7 @@ def read_settings(where: Anywhere) -> dict[str, Any]:
     cannot be read just now."""
     place = place_at(where)
     try:
-        settings = json.loads(place.read(SETTINGS))
+        settings = from_json(place.read(SETTINGS))
         schema = settings["schema"]
         if schema == SCHEMA["sealed" if "seal" in settings else "plain"]:
             _check(settings)
