@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from meshgait_cli.errors import GalleryError
+from meshgait_cli.errors import GalleryError, UsageError
 from meshgait_cli.gallery.exchange import export
 from meshgait_cli.gallery.sequence import GallerySequence
 from meshgait_cli.gallery.store import Store
@@ -27,8 +28,6 @@ COMMANDS = (
 
 @pytest.fixture
 def gallery(tmp_path: Path, people: Make) -> Path:
-    from dataclasses import replace
-
     walk = SilhouetteSequence.from_arrays(np.full((20, 64, 64), 255, np.uint8))
     store = Store.create(tmp_path / "g")
     store.add([replace(one, silhouettes=walk) for one in people(3)])
@@ -55,6 +54,7 @@ def refused(meshgait: Run, gallery: Path, commands: Any = COMMANDS, said: str = 
         {"model": "x"}, {"model": {}}, {"model": {"id": 3, "trained": True, "parts": 16, "dim": 8}},
         {"model": {"id": "net@1", "trained": True, "parts": "16", "dim": None}},
         {"model": {"id": "net@1", "trained": True, "parts": 0, "dim": 8}},
+        {"model": {"id": "net@1", "trained": True, "parts": 8, "dim": 8}},
         {"table": 5}, {"table": "../other/vectors"}, {"table": "silhouettes"},
     ],
 )  # fmt: skip
@@ -79,6 +79,57 @@ def test_a_table_that_was_cut_short(
     refused(meshgait, gallery, said=said)
 
 
+@pytest.mark.parametrize(("keep", "said"), [(16, "is not whole"), (200, "damaged")])
+def test_a_table_that_was_overwritten(gallery: Path, meshgait: Run, keep: int, said: str) -> None:
+    for path in (gallery / "vectors").rglob("*.manifest"):
+        content = path.read_bytes()
+        path.write_bytes(content[:20] + b"\xff" * (len(content) - 20 - keep) + content[-keep:])
+    refused(meshgait, gallery, [("list",), ("show", "p0")], said)
+
+
+@pytest.mark.parametrize("failing", ["infinite", "text", "late", "disk"])
+def test_enrolling_that_fails_leaves_nothing(
+    tmp_path: Path, people: Make, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    from meshgait_cli.gallery.table import Table
+
+    walk = SilhouetteSequence.from_arrays(np.full((20, 64, 64), 255, np.uint8))
+    some = [replace(one, silhouettes=walk) for one in people(2)]
+    if failing == "infinite":
+        some[-1].embedding.values[0, 0] = 1e6
+    elif failing == "text":
+        some[-1] = replace(some[-1], video="\ud800")
+    elif failing == "late":
+        some[-1] = replace(some[-1], embedding=replace(some[-1].embedding, model_id="net@2"))
+    else:
+        monkeypatch.setattr(Table, "add", lambda *_: 1 / 0)
+    store = Store.create(tmp_path / "g")
+    with pytest.raises((GalleryError, UsageError, ZeroDivisionError)):
+        store.add(some)
+    assert store.model_id is None
+    assert not list(store.folder.rglob("*.npz"))
+    monkeypatch.undo()
+    assert len(store.add(people(2, model="net@3"))) == 4
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[" * 100_000, '{"entry": "abc", "ids": []}',
+        '{"entry": {"action": "remove", "people": "x"}, "ids": 5}',
+        '{"entry": {"action": "rename", "people": [], "sequences": 1}, "ids": ["a"]}',
+        '{"entry": {"action": "remove", "people": ["\\ud800"], "sequences": 1}, "ids": ["a"]}',
+    ],
+)  # fmt: skip
+def test_a_damaged_erasing_stops_no_later_write(gallery: Path, people: Make, content: str) -> None:
+    (gallery / "erasing").write_text(content)
+    store = Store(gallery)
+    before = len(store.audit.entries())
+    store.add(people(1, prefix="x"))
+    assert not (gallery / "erasing").exists()
+    assert len(store.audit.entries()) == before + 1
+
+
 def test_what_the_system_refuses_is_no_damage(gallery: Path) -> None:
     place = Store(gallery).place
     said = "lance error: LanceError(IO): No space left on device (os error 28), /a/b.rs:1:2"
@@ -88,8 +139,11 @@ def test_what_the_system_refuses_is_no_damage(gallery: Path) -> None:
     assert "damaged" in str(damaged(place, RuntimeError("LanceError(IO): not found (os error 2)")))
 
 
-def test_without_the_logs_key_nothing_is_changed(gallery: Path, meshgait: Run, tmp_path: Path) -> None:
-    (gallery / "audit.key").write_text("zz")
+@pytest.mark.parametrize("key", ["zz", "", "00" * 31])
+def test_without_the_logs_key_nothing_is_changed(
+    gallery: Path, meshgait: Run, tmp_path: Path, key: str
+) -> None:
+    (gallery / "audit.key").write_text(key)
     refused(meshgait, gallery, [*COMMANDS[3:5], ("export", tmp_path / "out")], "audit.key is damaged")
     assert not (tmp_path / "out").exists()
 
@@ -152,8 +206,6 @@ def test_silhouettes_of_an_export_that_were_cut_short(gallery: Path, tmp_path: P
 
 
 def test_labels_do_not_speak_to_the_terminal(gallery: Path, people: Make, meshgait: Run) -> None:
-    from dataclasses import replace
-
     Store(gallery).add(
         [replace(people(1, prefix="x")[0], name="a\x1b[31m.mp4", camera="\x07door", source="s")]
     )
