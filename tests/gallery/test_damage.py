@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from collections.abc import Callable
@@ -14,10 +15,12 @@ import pytest
 
 from meshgait_cli.errors import GalleryError, UsageError
 from meshgait_cli.gallery.exchange import export
+from meshgait_cli.gallery.keepsakes import unpacked
 from meshgait_cli.gallery.sequence import GallerySequence
 from meshgait_cli.gallery.store import Store
 from meshgait_cli.gallery.table import damaged
 from meshgait_cli.records import SilhouetteSequence
+from meshgait_cli.results.embeddings import EmbeddingSet
 
 Make = Callable[..., list[GallerySequence]]
 Run = Callable[..., Any]
@@ -55,6 +58,7 @@ def refused(meshgait: Run, gallery: Path, commands: Any = COMMANDS, said: str = 
         {"model": {"id": "net@1", "trained": True, "parts": "16", "dim": None}},
         {"model": {"id": "net@1", "trained": True, "parts": 0, "dim": 8}},
         {"model": {"id": "net@1", "trained": True, "parts": 8, "dim": 8}},
+        {"model": {"id": "net@1", "trained": True, "parts": 10**30, "dim": 8}}, {"seal": None, "schema": 2},
         {"table": 5}, {"table": "../other/vectors"}, {"table": "silhouettes"},
     ],
 )  # fmt: skip
@@ -178,7 +182,10 @@ def test_an_export_that_fails_leaves_nothing(gallery: Path, tmp_path: Path, ther
     ("entry", "said"),
     [
         ({"identity": None}, "None is no identity"), ({"camera": 3}, "3 is no camera"), ({"id": ""}, "id"),
-        ({"id": "a" * 300}, "no sequence id"), ({"start_s": [1]}, "damaged"), ({"id": "twice"}, "otherwise"),
+        ({"id": "a" * 300}, "no sequence id"), ({"start_s": [1]}, "damaged"),
+        ({"end_s": float("inf")}, "inf is no end_s"),
+        ({"start_s": 10**400}, "digits"), ({"camera": "c" * 300}, "a camera is named by"),
+        ({"enrolled": "\x1b[2J"}, "time of enrolment"), ({"id": "twice"}, "otherwise"),
     ],
 )  # fmt: skip
 def test_an_export_that_was_changed_is_not_taken_in(
@@ -203,6 +210,36 @@ def test_silhouettes_of_an_export_that_were_cut_short(gallery: Path, tmp_path: P
     refused(meshgait, other, [("import", out)], "holds no silhouettes")
     shutil.rmtree(out / "silhouettes")
     assert meshgait("gallery", "import", other, out).code == 0
+
+
+def test_an_export_of_nobody_is_not_there_already(gallery: Path, tmp_path: Path, meshgait: Run) -> None:
+    nobody = Store.create(tmp_path / "nobody").folder
+    refused(meshgait, gallery, [("import", nobody)], "there is nobody in")
+    export(Store(gallery), tmp_path / "out")
+    index = json.loads((tmp_path / "out" / "sequences.json").read_text())
+    (tmp_path / "out" / "sequences.json").write_text(json.dumps({**index, "sequences": []}))
+    EmbeddingSet((), "net@1", True).write(tmp_path / "out" / "embeddings.safetensors")
+    refused(meshgait, gallery, [("import", tmp_path / "out")], "there is nobody in")
+
+
+def test_an_empty_file_of_silhouettes_is_none() -> None:
+    packed = io.BytesIO()
+    np.savez(packed, silhouettes=np.zeros((0, 64, 64), np.uint8), times=np.zeros(0))
+    with pytest.raises(ValueError, match="no silhouettes"):
+        unpacked(packed.getvalue())
+
+
+@pytest.mark.parametrize("name", ["audit.jsonl", "audit.key", ".lock"])
+def test_a_folder_in_a_files_place_is_damage(gallery: Path, meshgait: Run, name: str) -> None:
+    (gallery / name).unlink()
+    (gallery / name).mkdir()
+    refused(meshgait, gallery, [("rename", "p0", "x"), ("remove", "p0", "-y")], f"{name} is damaged")
+
+
+def test_a_gallerys_name_can_be_printed(tmp_path: Path, meshgait: Run) -> None:
+    ran = meshgait("gallery", "create", tmp_path / "a\nb")
+    assert (ran.code, "cannot be printed" in ran.error) == (2, True)
+    assert held(tmp_path) == {}
 
 
 def test_labels_do_not_speak_to_the_terminal(gallery: Path, people: Make, meshgait: Run) -> None:
