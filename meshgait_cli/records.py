@@ -31,6 +31,7 @@ __all__ = [
 HEIGHT = 64  # rows of a normalised silhouette
 WIDTH = 44  # columns that the network reads: 64 less SIDE_CUT on either side
 SIDE_CUT = 10  # columns cut from each side of a stored 64x64 silhouette
+_MOST_FRAMES = 2**31 - 1  # as many as the files of embeddings can say
 KEYPOINTS = 17  # COCO body keypoints, in COCO's order
 
 
@@ -214,6 +215,11 @@ class GaitEmbedding:
             f"GaitEmbedding.values must be parts×dim float32, not {self.values.shape} {self.values.dtype}",
         )
         _require(bool(np.isfinite(self.values).all()), "GaitEmbedding.values must be finite")
+        _require(0 <= self.frames <= _MOST_FRAMES, f"GaitEmbedding.frames cannot be {self.frames}")
+        _require(
+            np.isnan(self.quality) or 0.0 <= self.quality <= 1.0,
+            f"GaitEmbedding.quality must be 0-1, not {self.quality}",
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

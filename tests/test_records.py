@@ -62,6 +62,12 @@ def test_embedding_must_be_finite() -> None:
         GaitEmbedding(np.full((16, 4), np.inf, np.float32), "model", True, 3)
 
 
+@pytest.mark.parametrize(("frames", "quality"), [(2**40, 0.5), (-1, 0.5), (3, 1e308), (3, -0.1)])
+def test_embedding_says_of_how_many_frames_and_how_good(frames: int, quality: float) -> None:
+    with pytest.raises(ValueError, match=r"frames|quality"):
+        GaitEmbedding(np.zeros((16, 4), np.float32), "model", True, frames, quality)
+
+
 def test_a_refused_track_must_say_why() -> None:
     numbers = {
         "height_px": 100.0, "cut_fraction": 0.0, "complete_fraction": 1.0, "overlap_fraction": 0.0,

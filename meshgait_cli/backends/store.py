@@ -16,6 +16,7 @@ from typing import Any
 
 from ..atomic import aside
 from ..homes import expanded
+from ..words import from_json
 from .graph import Graph
 from .onnx_file import OPSET, to_onnx
 
@@ -68,7 +69,7 @@ def cached_onnx(graph: Graph) -> bytes:
 def read_choice(graph: Graph, key: str) -> dict[str, Any] | None:
     """What `write_choice` kept, or None."""
     try:
-        found = json.loads(_path(graph, key, ".json").read_text())
+        found = from_json(_path(graph, key, ".json").read_text())
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None

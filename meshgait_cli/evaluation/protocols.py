@@ -6,7 +6,6 @@ compared. Conventions are OpenGait's (arXiv 2211.06597).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UsageError
+from ..words import from_json
 
 __all__ = ["PROTOCOLS", "Labels", "Question", "questions", "read_partition"]
 
@@ -115,7 +115,7 @@ def questions(protocol: str, labels: Labels, probe_set: set[str] | None = None) 
 def read_partition(path: Path) -> dict[str, list[str]]:
     """A partition file as OpenGait has them: TRAIN_SET, TEST_SET, PROBE_SET. Raises UsageError."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = from_json(path.read_text(encoding="utf-8"))
         lists = {
             key: [str(item) for item in found.get(key, [])] for key in ("TRAIN_SET", "TEST_SET", "PROBE_SET")
         }

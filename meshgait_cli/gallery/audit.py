@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..errors import GalleryError, GalleryUnreadable
+from ..words import from_json
 from .place import Anywhere, place_at
 from .seal import Seal
 
@@ -28,6 +29,7 @@ __all__ = ["Audit"]
 
 LOG = "audit.jsonl"
 KEY = "audit.key"
+_KEY_BYTES = 32
 _PEOPLE = 1000  # on one line
 
 
@@ -111,10 +113,12 @@ class Audit:
         try:
             if self._seal is not None:
                 line = self._seal.open("log", base64.b64decode(line, validate=True))
-            entry = json.loads(line)
+            entry = from_json(line)
         except (ValueError, GalleryError):
             return None
-        return entry if isinstance(entry, dict) and isinstance(entry.get("people"), list) else None
+        people = entry.get("people") if isinstance(entry, dict) else None
+        named = isinstance(people, list) and all(isinstance(name, str) for name in people)
+        return entry if named else None
 
     def _key(self) -> bytes:
         if self._found is None:
@@ -124,13 +128,19 @@ class Audit:
     def _kept(self) -> bytes:
         try:
             with suppress(FileNotFoundError):
-                return bytes.fromhex(self._place.read(KEY).decode())
-            self._place.write_new(KEY, secrets.token_hex(32).encode())
-            return bytes.fromhex(self._place.read(KEY).decode())
+                return self._read_key()
+            self._place.write_new(KEY, secrets.token_hex(_KEY_BYTES).encode())
+            return self._read_key()
         except ValueError as error:
             raise GalleryUnreadable(
                 f"{self._place}/{KEY} is damaged: take it from a copy, the log cannot name people without it"
             ) from error
+
+    def _read_key(self) -> bytes:
+        key = bytes.fromhex(self._place.read(KEY).decode())
+        if len(key) != _KEY_BYTES:  # of an empty one pseudonyms would be made that anybody can make
+            raise ValueError(f"it has {len(key)} bytes")
+        return key
 
 
 def _about(entries: list[dict[str, Any]], pseudonym: str) -> list[dict[str, Any]]:

@@ -10,7 +10,6 @@ lie.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import GalleryError
+from ..words import from_json
 from .normalise import Cohort, s_norm
 from .place import Anywhere, place_at
 from .private import as_json
@@ -145,7 +145,7 @@ class Calibration:
         """A gallery's own calibration; None when it has none. Raises GalleryError when it is damaged."""
         place = place_at(where)
         try:
-            return cls.from_dict(json.loads(place.read(FILE)))
+            return cls.from_dict(from_json(place.read(FILE)))
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -284,7 +284,7 @@ def _surprise(pairs: Pairs, curve: tuple[float, float, float]) -> float:
 def shipped(model_id: str) -> Calibration | None:
     """The calibration that comes with the shipped network, from synthetic walkers; None for another one."""
     text = files(__package__).joinpath("data", FILE).read_text(encoding="utf-8")
-    found = json.loads(text).get(model_id)
+    found = from_json(text).get(model_id)
     return None if found is None else Calibration.from_dict(found)
 
 

@@ -9,7 +9,6 @@ OUT/log.json                 what the audit log says of the person (of one perso
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -21,10 +20,11 @@ import numpy as np
 from ..errors import GalleryError, ResultError, SourceNotFound, UsageError
 from ..records import GaitEmbedding, SilhouetteSequence
 from ..results.embeddings import EmbeddingSet, LabelledEmbedding
+from ..words import from_json
 from .keepsakes import unpacked
 from .place import Folder, address_of, is_remote
 from .private import make_folder, owner_only, write_json
-from .sequence import GallerySequence
+from .sequence import GallerySequence, checked_label
 from .settings import HIDDEN, gallery_at, is_store
 from .store import Store
 
@@ -109,7 +109,7 @@ def _clear(out: Path, away: bool) -> None:
 
 def _entry(one: GallerySequence) -> dict[str, Any]:
     def known(value: float) -> float | None:
-        return None if math.isnan(value) else value
+        return value if math.isfinite(value) else None
 
     return {
         "id": one.id,
@@ -150,11 +150,17 @@ def import_into(store: Store, folder: Path, passphrase: str | None = None) -> li
         return _copied(Store(folder, passphrase), store, known)
     if not is_export(folder):
         raise GalleryError(f"{folder} is no gallery, nor was it exported by meshgait: it has no {INDEX}")
-    return store.add([one for one in _read(folder) if one.id not in known])
+    found = _read(folder)
+    if not found:
+        raise GalleryError(f"there is nobody in {folder}: nothing was taken in")
+    return store.add([one for one in found if one.id not in known])
 
 
 def _copied(source: Store, target: Store, known: Collection[str]) -> list[str]:
-    found = [one for one in source.sequences() if one.id not in known]
+    everything = source.sequences()
+    if not everything:
+        raise GalleryError(f"there is nobody in the gallery {source.place}: nothing was taken in")
+    found = [one for one in everything if one.id not in known]
     ids: list[str] = []
     for start in range(0, len(found), _TOGETHER):
         some = found[start : start + _TOGETHER]
@@ -164,20 +170,23 @@ def _copied(source: Store, target: Store, known: Collection[str]) -> list[str]:
 
 def _read(folder: Path) -> Sequence[GallerySequence]:
     try:
-        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        index = from_json((folder / INDEX).read_text(encoding="utf-8"))
         if index["schema"] != SCHEMA:
             raise GalleryError(f"{folder} was exported by another version of meshgait ({index['schema']})")
         items, entries = EmbeddingSet.read(folder / VECTORS).items, index["sequences"]
         if len({entry["id"] for entry in entries}) != len(items):
             raise ValueError(f"{VECTORS} holds {len(items)} walks, {INDEX} says otherwise")
         return [_sequence(folder, entry, item.embedding) for entry, item in zip(entries, items, strict=True)]
-    except (OSError, ValueError, KeyError, TypeError, ResultError) as error:
+    except (OSError, ValueError, KeyError, TypeError, ResultError, UsageError) as error:
         raise GalleryError(f"{folder} is damaged: {error}") from error
 
 
 def _sequence(folder: Path, entry: dict[str, Any], embedding: GaitEmbedding) -> GallerySequence:
-    def seconds(value: float | None) -> float:
-        return math.nan if value is None else float(value)
+    def seconds(name: str) -> float:
+        value = math.nan if entry[name] is None else float(entry[name])
+        if math.isinf(value):
+            raise ValueError(f"{value} is no {name}")
+        return value
 
     def words(name: str) -> str:
         if not isinstance(entry[name], str):
@@ -194,11 +203,11 @@ def _sequence(folder: Path, entry: dict[str, Any], embedding: GaitEmbedding) -> 
         id=key,
         source=words("source"),
         video=words("video"),
-        start_s=seconds(entry["start_s"]),
-        end_s=seconds(entry["end_s"]),
-        view=words("view"),
-        camera=words("camera"),
-        enrolled=words("enrolled"),
+        start_s=seconds("start_s"),
+        end_s=seconds("end_s"),
+        view=checked_label(words("view"), "view"),
+        camera=checked_label(words("camera"), "camera"),
+        enrolled=checked_label(words("enrolled"), "time of enrolment"),
         silhouettes=_silhouettes(folder / "silhouettes" / f"{key}.npz"),
     )
 

@@ -3,15 +3,15 @@ that leave nothing."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, TypeVar
 
 from ..errors import GalleryError
+from ..words import from_json
 from .audit import Audit
 from .keepsakes import Keepsakes
 from .place import Place
@@ -20,7 +20,7 @@ from .seal import Seal
 from .sealed import table_of
 from .sequence import GallerySequence
 from .settings import Settings
-from .table import Table, Where, damaged
+from .table import Table, Where, check, damaged, panicked
 
 __all__ = ["Holding"]
 
@@ -66,7 +66,9 @@ class Holding:
             if self.place.remote:
                 self.settings.leave_table()
             raise
-        except RuntimeError as error:  # the database's
+        except Exception as error:
+            if not (isinstance(error, RuntimeError) or panicked(error)):  # the database's
+                raise
             raise self.place.explained(error) or damaged(self.place, error) from error
 
     @contextmanager
@@ -81,23 +83,38 @@ class Holding:
         """Enrol those that are not there yet; returns their ids, in order."""
         if kept := self.place.keeps_old():
             raise GalleryError(f"{kept}: nothing is enrolled until versioning is switched off")
+        check(sequences)
         ids: list[str] = []
         for start in range(0, len(sequences), _BATCH):
             ids += self._put(sequences[start : start + _BATCH])
         return ids
 
     def _put(self, sequences: Sequence[GallerySequence]) -> list[str]:
-        self._accept(sequences)
-        fresh = self._fresh(sequences)
-        if not fresh:
-            return []
-        ids = [one.id or token_hex(8) for one in fresh]
-        for one, new in zip(fresh, ids, strict=True):
-            if one.silhouettes is not None:
-                self.keepsakes.keep(new, one.silhouettes)
-        self.rows.add(fresh, ids)
+        empty, ids = self.settings.model is None, list[str]()
+        try:
+            self._accept(sequences)
+            fresh = self._fresh(sequences)
+            if not fresh:
+                return []
+            ids += [one.id or token_hex(8) for one in fresh]
+            for one, new in zip(fresh, ids, strict=True):
+                if one.silhouettes is not None:
+                    self.keepsakes.keep(new, one.silhouettes)
+            self.rows.add(fresh, ids)
+        except BaseException:
+            with suppress(Exception):  # what went wrong first is what is told
+                self._undo(ids, empty)
+            raise
         self.audit.note("enrol", sorted({one.identity for one in fresh}), sequences=len(fresh))
         return ids
+
+    def _undo(self, ids: Sequence[str], empty: bool) -> None:
+        """After a failure: no silhouettes of nobody stay, and no model of what was an empty gallery."""
+        self.place.check()
+        held = set(self.rows.columns(["id"], {"id": ids})["id"]) if ids else set()
+        self.keepsakes.drop(set(ids) - held)
+        if empty and not self.rows.count():
+            self.forget_model()
 
     def _accept(self, sequences: Sequence[GallerySequence]) -> None:
         """Check that all are of the gallery's model, or make it theirs."""
@@ -176,17 +193,22 @@ class Holding:
         self.place.delete([_ERASING])
 
     def _note_erasure(self) -> None:
-        """In the log; nothing where a process died before the rows were deleted or got their new name."""
+        """In the log; nothing where a process died before the rows were deleted or got their new name, or
+        where the file that says so is damaged: then nobody knows what was to be erased, but that it was."""
         try:
-            begun = json.loads(self.place.read(_ERASING))
+            begun = from_json(self.place.read(_ERASING))
             entry, ids = begun["entry"], begun["ids"]
-        except (ValueError, KeyError, TypeError):  # of a version that kept nothing in it
+            people, count = entry["people"], entry["sequences"]
+            if not (isinstance(ids, list) and isinstance(people, list) and people and isinstance(count, int)):
+                raise TypeError("of another kind")
+            "".join([entry["action"], *people, *ids]).encode()  # all of it words
+        except (ValueError, KeyError, TypeError):  # or of a version that kept nothing in it
             return
         held = self.rows.columns(["identity"], {"id": ids})["identity"] if ids else []
         now = {self.audit.pseudonym(name) for name in held}
-        expected = set() if entry["action"] == "remove" else {entry["people"][0]}
+        expected = set() if entry["action"] == "remove" else {people[0]}
         if now <= expected:
-            self.audit.write(entry)
+            self.audit.write({"action": entry["action"], "people": people, "sequences": count})
 
     def _fence(self) -> None:
         self._refresh()
@@ -216,7 +238,9 @@ class Holding:
                 if not (self.place.remote and self._refresh()):
                     raise
                 failed = error
-            except (RuntimeError, OSError, ValueError) as error:
+            except Exception as error:
+                if not (isinstance(error, RuntimeError | OSError | ValueError) or panicked(error)):
+                    raise
                 if (told := self.place.explained(error)) is not None:
                     raise told from error
                 failed = error

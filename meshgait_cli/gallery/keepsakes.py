@@ -23,7 +23,9 @@ def unpacked(content: bytes) -> SilhouetteSequence:
     """From a file of `silhouettes` (T×64×64 uint8) and `times`. Raises ValueError when it is none."""
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            found, times = arrays["silhouettes"], arrays["times"]
+            found, times = arrays["silhouettes"], arrays["times"].astype(np.float64)
+            if not len(found):
+                raise ValueError("there are none in it")
     except DAMAGED_ARRAYS as error:
         raise ValueError("it holds no silhouettes") from error
     return replace(SilhouetteSequence.from_arrays(found), times=times)
@@ -61,6 +63,10 @@ class Keepsakes:
             return None
         except (OSError, ValueError) as error:
             raise GalleryError(f"{self._place}/{name} is damaged: {error}") from error
+
+    def drop(self, sequence_ids: Iterable[str]) -> None:
+        """Delete those of these sequences."""
+        self._place.delete([self._name(sequence_id) for sequence_id in sequence_ids])
 
     def prune(self, kept: Collection[str]) -> None:
         """Delete those of all other sequences, and what a killed process has left."""

@@ -24,6 +24,7 @@ from threading import Event, Lock, Thread
 from typing import Any
 
 from ..errors import GalleryError, MeshgaitError
+from ..words import from_json
 from .objects import NEW, Changed, Objects
 
 __all__ = ["Lease"]
@@ -146,7 +147,7 @@ class Lease:
 def _read(content: bytes) -> dict[str, Any]:
     """What is no lease at all counts as held by somebody unknown."""
     try:
-        found = json.loads(content)
+        found = from_json(content)
         return found if isinstance(found["holder"], str) else {"holder": "?"}
     except (ValueError, KeyError, TypeError):
         return {"holder": "?"}

@@ -9,7 +9,6 @@ gallery's lock; rows that no file's entry names were left by a killed process, a
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -17,6 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from ..errors import GalleryError, GalleryUnreadable, MeshgaitError, SourceNotFound
+from ..words import from_json
 from .private import as_json, for_a_while, locked, make_folder, swept
 from .search import GallerySequence
 from .settings import FILES, HIDDEN, other_version
@@ -150,7 +150,7 @@ class Mirror:
 def _read(store: Store) -> tuple[str, dict[str, File]]:
     """Settings and files; none where the list is missing or damaged."""
     try:
-        found = json.loads(store.place.read(FILES))
+        found = from_json(store.place.read(FILES))
         if found["schema"] == _SCHEMA:
             return found["settings"], {name: File(**entry) for name, entry in found["files"].items()}
         if isinstance(found["schema"], int):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..errors import GalleryError, MeshgaitError, UsageError
 from .journal import FileLog, Log
-from .private import locked, make_folder, owner_only, write_whole
+from .private import locked, make_folder, no_folder, owner_only, write_whole
 
 __all__ = ["Anywhere", "Folder", "Place", "address_of", "is_remote", "place_at"]
 
@@ -164,6 +164,7 @@ class Folder(Place):
         make_folder(self.path)
 
     def read(self, name: str) -> bytes:
+        no_folder(self.path / name)
         return (self.path / name).read_bytes()
 
     def which(self, names: Collection[str]) -> set[str]:
@@ -174,6 +175,7 @@ class Folder(Place):
         return {path.relative_to(self.path).as_posix(): path.stat().st_size for path in files}
 
     def write(self, name: str, content: bytes, durable: bool = True) -> None:
+        no_folder(self.path / name)
         write_whole(self.path / name, content, durable)
 
     def replace(self, name: str, content: bytes) -> None:
@@ -198,6 +200,7 @@ class Folder(Place):
             (self.path / name).unlink(missing_ok=True)
 
     def log(self, name: str) -> FileLog:
+        no_folder(self.path / name)  # at once, or it would show when a change is done
         return FileLog(self.path / name)
 
     @contextmanager

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from ..errors import GalleryError, UsageError
+from ..errors import GalleryError, GalleryUnreadable, UsageError
 
 __all__ = [
     "as_json",
@@ -24,6 +24,7 @@ __all__ = [
     "locked",
     "make_folder",
     "memory_of",
+    "no_folder",
     "owner_only",
     "swept",
     "workplace",
@@ -47,12 +48,19 @@ def owner_only() -> Iterator[None]:
         os.umask(before)
 
 
+def no_folder(path: Path) -> None:
+    """Raises GalleryUnreadable where a folder stands in the place of a gallery's file."""
+    if path.is_dir():
+        raise GalleryUnreadable(f"{path} is damaged: it is a folder, no file; move it away")
+
+
 @contextmanager
 def locked(path: Path, patience_s: float = _PATIENCE_S) -> Iterator[None]:
     """Hold the lock file `path`. The system frees it when its holder dies. Raises GalleryError after
     waiting."""
     from filelock import FileLock, Timeout
 
+    no_folder(path)
     try:
         with FileLock(path, timeout=patience_s, mode=0o600):
             yield
@@ -116,7 +124,8 @@ def _mine(folder: Path) -> bool:
 
 
 def as_json(value: Any) -> bytes:
-    return json.dumps(value, indent=1, ensure_ascii=False).encode() + b"\n"
+    """Raises ValueError for a number that JSON has no word for."""
+    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -171,7 +180,7 @@ def swept(folder: Path) -> int:
     ours = folder.is_dir() and (not _shared(folder) or _mine(folder))
     for place in folder.iterdir() if ours else ():
         host, _, rest = place.name.rpartition("-")[0].rpartition("-")
-        if host == socket.gethostname() and rest.isdigit() and not _alive(int(rest)):
+        if host == socket.gethostname() and rest.isdecimal() and not _alive(int(rest)):
             shutil.rmtree(place, ignore_errors=True)
             count += 1
     return count

@@ -62,7 +62,7 @@ class Seal:
     def header(self, passphrase: str) -> dict[str, Any]:
         """What has to be kept in the clear to get at the data key by this passphrase again.
 
-        Raises UsageError for one of less than 8 characters.
+        Raises UsageError for one of less than 8 characters, or that is no text.
         """
         if len(passphrase) < SHORTEST:
             raise UsageError(f"a passphrase has at least {SHORTEST} characters")
@@ -106,7 +106,9 @@ def _data_key(header: str, passphrase: str, where: str) -> bytes:
         kdf = found["kdf"]
         if (found["cipher"], kdf["name"]) != ("AES-256-GCM", "scrypt"):
             raise ValueError(f"{found['cipher']}, {kdf['name']}: unknown")
-        n, r, p = int(kdf["n"]), int(kdf["r"]), int(kdf["p"])
+        n, r, p = kdf["n"], kdf["r"], kdf["p"]
+        if not all(isinstance(each, int) and each > 0 for each in (n, r, p)):
+            raise ValueError(f"scrypt does not go by {n}, {r}, {p}")
         if 128 * n * r > _MOST_MEMORY or p > 16:
             raise ValueError("its key derivation wants too much memory")
         key = _derived(passphrase, bytes.fromhex(kdf["salt"]), n, r, p)
@@ -121,7 +123,11 @@ def _data_key(header: str, passphrase: str, where: str) -> bytes:
 def _derived(passphrase: str, salt: bytes, n: int, r: int, p: int) -> bytes:
     from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-    return Scrypt(salt=salt, length=32, n=n, r=r, p=p).derive(passphrase.encode())
+    try:
+        secret = passphrase.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"the passphrase is no text in UTF-8: look what {PASSPHRASE} holds") from None
+    return Scrypt(salt=salt, length=32, n=n, r=r, p=p).derive(secret)
 
 
 def _cipher(key: bytes) -> Any:

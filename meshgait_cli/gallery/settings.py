@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from contextlib import suppress
 from secrets import token_hex
 from typing import Any
 
 from ..errors import GalleryError, GalleryUnreadable, MeshgaitError
+from ..words import from_json
 from .place import Anywhere, Place, place_at
 from .private import as_json
 
@@ -29,6 +29,7 @@ SCHEMA = {"plain": 1, "sealed": 2}  # what does not know seals refuses a sealed 
 SETTINGS = "gallery.json"
 FILES = "files.json"  # of a gallery that follows a folder of videos: what it was made of
 HIDDEN = ".meshgait/gallery"  # where that lies in the folder
+_MOST_NUMBERS = 1 << 20  # of an embedding: 2 MB of halves
 _VECTORS = "vectors"  # where the table lies, unless the settings name another place
 
 
@@ -47,7 +48,7 @@ def gallery_at(where: Anywhere) -> Place:
 def is_encrypted(where: Anywhere) -> bool:
     """Whether it is a gallery that wants a passphrase."""
     try:
-        return "seal" in json.loads(place_at(where).read(SETTINGS))
+        return "seal" in from_json(place_at(where).read(SETTINGS))
     except (OSError, ValueError, TypeError):
         return False
 
@@ -57,7 +58,7 @@ def read_settings(where: Anywhere) -> dict[str, Any]:
     cannot be read just now."""
     place = place_at(where)
     try:
-        settings = json.loads(place.read(SETTINGS))
+        settings = from_json(place.read(SETTINGS))
         schema = settings["schema"]
         if schema == SCHEMA["sealed" if "seal" in settings else "plain"]:
             _check(settings)
@@ -87,6 +88,10 @@ def _check(settings: dict[str, Any]) -> None:
         found = [type(model[name]) for name in ("id", "trained", "parts", "dim")]
         if found != [str, bool, int, int] or min(model["parts"], model["dim"]) < 1:
             raise ValueError(f"{model} is no model")
+        if model["parts"] * model["dim"] > _MOST_NUMBERS:
+            raise ValueError("an embedding of that many numbers is none")
+    if not isinstance(settings.get("seal", {}), dict):
+        raise ValueError(f"{settings['seal']!r} is no seal")
     if not re.fullmatch(rf"{_VECTORS}(-[0-9a-f]+)?", settings.get("table", _VECTORS)):
         raise ValueError(f"{settings['table']!r} is no table")
 

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from ..errors import GalleryError, SourceNotFound, UsageError
 from ..records import SilhouetteSequence
+from ..words import plain
 from .holding import Holding
 from .place import Anywhere, Folder, place_at
 from .private import as_json
@@ -75,9 +76,12 @@ class Store:
         """Make an empty gallery, for its owner only. The first sequence decides of which model it is.
 
         passphrase: encrypts all that it will hold; without it nobody reads that again. Raises GalleryError
-        when the place holds anything already, UsageError for a short passphrase.
+        when the place holds anything already, UsageError for a short passphrase, or a name that
+        cannot be printed.
         """
         place = place_at(where)
+        if plain(place.name) != place.name:
+            raise UsageError(f"{place.name!r} cannot be printed: choose another name for the gallery")
         if is_store(place):
             raise GalleryError(f"{place} is a gallery already")
         created = datetime.now(UTC).isoformat(timespec="seconds")

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import chain
+from struct import Struct
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from ..records import GaitEmbedding
 from .place import Anywhere, Folder, Place, place_at
 from .sequence import GallerySequence
 
-__all__ = ["COLUMNS", "Block", "Table", "Where", "check_words", "damaged", "sql"]
+__all__ = ["COLUMNS", "Block", "Table", "Where", "check", "check_words", "damaged", "panicked", "sql"]
 
 NAME = "sequences"
 COLUMNS = (
@@ -36,6 +37,8 @@ INDEX_VECTORS_FROM = 50_000  # rows; fewer are all compared
 _UNINDEXED = 0.05  # share of rows that may be missing from the index of vectors
 _PROBES = 100  # partitions of it that a search looks into: of 158, 40 found 0.99 of the nearest, all 1.0
 _END = b"LANC"  # of every file of the engine's
+_FOOTER = Struct("<Q4x4s")  # of its lists of files: where the list begins, version, _END
+_LENGTH = Struct("<I")  # with which the list begins
 _NO_DAMAGE = (
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EIO,
     errno.ESTALE,
@@ -188,20 +191,31 @@ class Table:
         if self._table is None:
             self._look()
             try:
-                self._table = self._database().open_table(NAME)
-            except (ValueError, RuntimeError, OSError) as error:
+                table = self._database().open_table(NAME)
+                if not set(self._stored_schema()) <= set(table.schema):
+                    raise ValueError("its table is of another shape than its settings say")
+            except Exception as error:
+                if not (isinstance(error, RuntimeError | OSError | ValueError) or panicked(error)):
+                    raise
                 raise self.place.explained(error) or damaged(self.place, error) from error
+            self._table = table
         return self._table
 
     def _look(self) -> None:
-        """Before the engine does: at a version's list of files that was cut short it panics, and prints where
-        in its own source."""
+        """Before the engine does: at a version's list of files that was cut short, or overwritten, it panics,
+        and prints where in its own source."""
         if isinstance(self.place, Folder):
             for path in (self.place.path / f"{NAME}.lance" / "_versions").glob("*.manifest"):
                 with suppress(FileNotFoundError), path.open("rb") as file:  # an erasure took it
-                    file.seek(max(0, file.seek(0, os.SEEK_END) - len(_END)))
-                    if file.read() != _END:
+                    size = file.seek(0, os.SEEK_END)
+                    file.seek(max(0, size - _FOOTER.size))
+                    end = file.read()
+                    if not end.endswith(_END) or len(end) < _FOOTER.size:
                         raise damaged(self.place, ValueError(f"{path.name} was cut short"))
+                    start, *_ = _FOOTER.unpack(end)
+                    file.seek(min(start, size))
+                    if start + _LENGTH.size + int.from_bytes(file.read(_LENGTH.size), "little") > size:
+                        raise damaged(self.place, ValueError(f"{path.name} is not whole"))
 
     def _index(self, anew: bool = False) -> None:
         from lancedb.index import BTree
@@ -248,10 +262,7 @@ class Table:
         columns["model"] = [self.model_id] * len(ids)
         halves = np.empty((len(ids), self.parts, self.dim), np.float16)
         for row, one in zip(halves, sequences, strict=True):
-            values = one.embedding.values
-            if max(values.max(), -values.min()) > _HALF_MAX:
-                raise GalleryError(f"embeddings beyond ±{_HALF_MAX:.0f} do not fit in half precision")
-            row[:] = values
+            row[:] = one.embedding.values
         flat = pa.array(halves.ravel())
         columns["vector"] = pa.FixedSizeListArray.from_arrays(flat, self.parts * self.dim)
         return pa.table(columns, schema=self._schema())
@@ -281,6 +292,24 @@ def damaged(place: Place, error: Exception | None) -> GalleryError:
     return GalleryUnreadable(
         f"{place} is damaged ({said[:150]}): take it from a copy, or enrol its people into a new gallery"
     )
+
+
+def panicked(error: Exception) -> bool:
+    """Whether the database gave up in a way of its own: it exports no class for that."""
+    return type(error).__name__ == "RustPanic"
+
+
+def check(sequences: Sequence[GallerySequence]) -> None:
+    """Before anything is written: raises GalleryError for what a row cannot hold, UsageError as `check_words`
+    does."""
+    check_words({name: [getattr(one, name) for one in sequences] for name in _WORDS})
+    for one in sequences:
+        if not one.embedding.model_id.isprintable():
+            raise GalleryError(f"{one.embedding.model_id[:80]!r} is no model's name")
+        if np.abs(one.embedding.values).max(initial=0) > _HALF_MAX:
+            raise GalleryError(f"embeddings beyond ±{_HALF_MAX:.0f} do not fit in half precision")
+        if math.isinf(one.start_s) or math.isinf(one.end_s):
+            raise GalleryError(f"{one.name} cannot be from {one.start_s} to {one.end_s} s of a video")
 
 
 def sql(where: Where) -> str:

@@ -16,6 +16,7 @@ from ..assets import sha256_of
 from ..atomic import aside
 from ..errors import UsageError, WeightsError
 from ..shipped import folder as shipped_folder
+from ..words import from_json
 from .decode import BodyDecoder
 from .exported import SUFFIX as EXPORTED
 from .exported import read_exported
@@ -141,8 +142,8 @@ def _read_exported(path: Path) -> LoadedModel:
 def _read(path: Path) -> LoadedModel:
     metadata = _metadata(path)
     try:
-        config = ModelConfig.from_dict(json.loads(metadata["config"]))
-        trained, card = json.loads(metadata["trained"]), json.loads(metadata["card"])
+        config = ModelConfig.from_dict(from_json(metadata["config"]))
+        trained, card = from_json(metadata["trained"]), from_json(metadata["card"])
         if not isinstance(trained, bool) or not isinstance(card, dict):
             raise TypeError("trained or card is of the wrong kind")
         with torch.random.fork_rng(devices=[]):

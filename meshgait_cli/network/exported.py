@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from ..errors import UsageError, WeightsError
+from ..words import from_json
 from .graph import PREFIX
 from .meshgait import ModelConfig
 
@@ -66,7 +67,7 @@ def read_exported(path: Path) -> tuple[Description, dict[str, Tensor]]:
     except Exception as error:  # protobuf has errors of its own
         raise WeightsError(f"{path} is damaged, or no ONNX file: copy it again") from error
     try:
-        facts = json.loads(known[_KEY])
+        facts = from_json(known[_KEY])
         if facts.pop("format") != _FORMAT:
             raise ValueError("another format")
         config = ModelConfig.from_dict(facts.pop("config"))

@@ -12,6 +12,7 @@ import numpy as np
 from ..atomic import aside
 from ..errors import ResultError, UsageError
 from ..records import GaitEmbedding
+from ..words import from_json
 
 __all__ = ["SUFFIXES", "EmbeddingSet", "LabelledEmbedding"]
 
@@ -117,7 +118,7 @@ class EmbeddingSet:
             metadata, labels, arrays = reader(path)
             if metadata.get("format") != _FORMAT:
                 raise ResultError(f"{path} was not written by meshgait, or by another version of it")
-            model_id, trained = metadata["model_id"], bool(json.loads(metadata["trained"]))
+            model_id, trained = metadata["model_id"], bool(from_json(metadata["trained"]))
             for number, (label, array) in enumerate(zip(labels, arrays, strict=True)):
                 if wrong := _wrong(label, array, arrays[0].shape):
                     raise ResultError(f"{path}, embedding {number}: {wrong}; write the file again")
@@ -173,7 +174,7 @@ def _read_safetensors(path: Path) -> _Read:
 
     with safe_open(path, framework="numpy") as file:
         metadata = file.metadata() or {}
-        labels = json.loads(metadata.get("labels", "[]"))
+        labels = from_json(metadata.get("labels", "[]"))
         return metadata, labels, [file.get_tensor(str(i)) for i in range(len(labels))]
 
 

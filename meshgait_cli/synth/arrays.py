@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..records import HEIGHT, SIDE_CUT, WIDTH
+from ..words import from_json
 from .claim import MANIFEST, claimed, make_room, write_manifest
 from .corpus import LABELS, label_of
 from .dataset import STAGE, SynthResult, settings_record
@@ -151,16 +153,17 @@ class _Files:
     def _take_up(self) -> None:
         """Who is finished, by the lines and by the bytes that they speak of."""
         path = self.folder / PARTS / _DONE
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
+        lines = path.read_bytes().decode(errors="replace").splitlines(keepends=True) if path.is_file() else []
         whole = [line for line in lines if line.endswith("\n")]  # the last may have been cut off
         maps = [np.load(self._file(name), mmap_mode="r") for name in self.arrays] if whole else []
         good = []
         for line in whole:
-            entry = json.loads(line)
-            rows = slice(entry["identity"] * self.per, (entry["identity"] + 1) * self.per)
-            if _sha256(*(np.ascontiguousarray(array[rows]) for array in maps)) == entry["sha256"]:
-                self._keep(entry["identity"], entry["labels"])
-                good.append(line)
+            with suppress(ValueError, KeyError, TypeError):  # a damaged line says of nobody
+                entry = from_json(line)
+                rows = slice(entry["identity"] * self.per, (entry["identity"] + 1) * self.per)
+                if _sha256(*(np.ascontiguousarray(array[rows]) for array in maps)) == entry["sha256"]:
+                    self._keep(entry["identity"], entry["labels"])
+                    good.append(line)
         if lines:
             path.write_text("".join(good), encoding="utf-8")
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from .. import __version__
 from ..errors import MeshgaitError, UsageError
+from ..words import from_json
 from .tree import PARTS, write_aside
 
 __all__ = ["KIND", "MANIFEST", "claimed", "make_room", "write_manifest"]
@@ -62,7 +63,7 @@ def _check(folder: Path, record: dict[str, Any]) -> None:
     known = None
     for path in (folder / MANIFEST, folder / PARTS / SETTINGS):
         try:
-            known = json.loads(path.read_text(encoding="utf-8"))
+            known = from_json(path.read_text(encoding="utf-8"))
             break
         except (OSError, ValueError):
             continue

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DAMAGED_ARRAYS, MeshgaitError, SourceNotFound
+from ..words import from_json
 from .claim import KIND, MANIFEST, claimed, make_room, write_manifest
 from .plan import folder_of
 from .pool import each
@@ -140,7 +141,7 @@ def _finished(folder: Path, number: int) -> dict[str, Any] | None:
     """The record of a scene whose files are all there and whole, as far as their sizes tell."""
     path = folder / TRUTH / f"{name_of(number)}.json"
     try:
-        row = json.loads(path.read_text(encoding="utf-8"))
+        row = from_json(path.read_text(encoding="utf-8"))
         sizes = {name: (folder / name).stat().st_size for name in row["bytes"]}
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -301,7 +302,7 @@ def read_scene(folder: Path, scene: int) -> SceneTruth:
     if not path.is_file():
         raise SourceNotFound(f"{folder} holds no scene {scene}: there is no {path.name}")
     try:
-        record = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+        record = from_json(path.with_suffix(".json").read_text(encoding="utf-8"))
         with np.load(path, allow_pickle=False) as data:
             width = int(data["size"][1])
             masks = {

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..datasets.opengait import write_tree
 from ..records import SilhouetteSequence
+from ..words import from_json
 from .feet import Walk
 from .labels import label_of
 from .plan import SynthSettings, folder_of, identity_of, render, takes_of
@@ -76,7 +77,7 @@ def verify_person(rows: list[dict[str, Any]], folder: Path, settings: SynthSetti
 def read_part(path: Path) -> list[dict[str, Any]]:
     """The labels in a part; none where it is damaged."""
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
+        rows = from_json(path.read_text(encoding="utf-8"))
         return rows if all(folder_of(row["number"]) == path.stem for row in rows) else []
     except (OSError, ValueError, TypeError, KeyError):
         return []

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import stat
 from pathlib import Path
 
@@ -51,6 +52,15 @@ def test_a_line_cut_short_by_a_crash_harms_no_other(tmp_path: Path) -> None:
     audit.note("search")
     audit.verify()
     assert [entry["action"] for entry in audit.entries()] == ["enrol", "search"]
+
+
+@pytest.mark.parametrize("people", ["x", [["x"]], [{}], None])
+def test_a_line_that_names_nobody_by_a_word_is_left_out(tmp_path: Path, people: object) -> None:
+    audit = Audit(tmp_path)
+    audit.note("enrol", ["ben"])
+    with (tmp_path / LOG).open("a") as file:
+        file.write(json.dumps({"people": people, "action": "rename"}) + "\n" + "[" * 100_000 + "\n")
+    assert [entry["action"] for entry in audit.entries("ben")] == ["enrol"]
 
 
 def test_a_great_many_people_in_one_note(tmp_path: Path) -> None:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from meshgait_cli.errors import GalleryError
+from meshgait_cli.errors import GalleryError, UsageError
 from meshgait_cli.gallery.exchange import export
+from meshgait_cli.gallery.keepsakes import unpacked
 from meshgait_cli.gallery.sequence import GallerySequence
 from meshgait_cli.gallery.store import Store
 from meshgait_cli.gallery.table import damaged
 from meshgait_cli.records import SilhouetteSequence
+from meshgait_cli.results.embeddings import EmbeddingSet
 
 Make = Callable[..., list[GallerySequence]]
 Run = Callable[..., Any]
@@ -27,8 +31,6 @@ COMMANDS = (
 
 @pytest.fixture
 def gallery(tmp_path: Path, people: Make) -> Path:
-    from dataclasses import replace
-
     walk = SilhouetteSequence.from_arrays(np.full((20, 64, 64), 255, np.uint8))
     store = Store.create(tmp_path / "g")
     store.add([replace(one, silhouettes=walk) for one in people(3)])
@@ -55,6 +57,8 @@ def refused(meshgait: Run, gallery: Path, commands: Any = COMMANDS, said: str = 
         {"model": "x"}, {"model": {}}, {"model": {"id": 3, "trained": True, "parts": 16, "dim": 8}},
         {"model": {"id": "net@1", "trained": True, "parts": "16", "dim": None}},
         {"model": {"id": "net@1", "trained": True, "parts": 0, "dim": 8}},
+        {"model": {"id": "net@1", "trained": True, "parts": 8, "dim": 8}},
+        {"model": {"id": "net@1", "trained": True, "parts": 10**30, "dim": 8}}, {"seal": None, "schema": 2},
         {"table": 5}, {"table": "../other/vectors"}, {"table": "silhouettes"},
     ],
 )  # fmt: skip
@@ -79,6 +83,57 @@ def test_a_table_that_was_cut_short(
     refused(meshgait, gallery, said=said)
 
 
+@pytest.mark.parametrize(("keep", "said"), [(16, "is not whole"), (200, "damaged")])
+def test_a_table_that_was_overwritten(gallery: Path, meshgait: Run, keep: int, said: str) -> None:
+    for path in (gallery / "vectors").rglob("*.manifest"):
+        content = path.read_bytes()
+        path.write_bytes(content[:20] + b"\xff" * (len(content) - 20 - keep) + content[-keep:])
+    refused(meshgait, gallery, [("list",), ("show", "p0")], said)
+
+
+@pytest.mark.parametrize("failing", ["infinite", "text", "late", "disk"])
+def test_enrolling_that_fails_leaves_nothing(
+    tmp_path: Path, people: Make, monkeypatch: pytest.MonkeyPatch, failing: str
+) -> None:
+    from meshgait_cli.gallery.table import Table
+
+    walk = SilhouetteSequence.from_arrays(np.full((20, 64, 64), 255, np.uint8))
+    some = [replace(one, silhouettes=walk) for one in people(2)]
+    if failing == "infinite":
+        some[-1].embedding.values[0, 0] = 1e6
+    elif failing == "text":
+        some[-1] = replace(some[-1], video="\ud800")
+    elif failing == "late":
+        some[-1] = replace(some[-1], embedding=replace(some[-1].embedding, model_id="net@2"))
+    else:
+        monkeypatch.setattr(Table, "add", lambda *_: 1 / 0)
+    store = Store.create(tmp_path / "g")
+    with pytest.raises((GalleryError, UsageError, ZeroDivisionError)):
+        store.add(some)
+    assert store.model_id is None
+    assert not list(store.folder.rglob("*.npz"))
+    monkeypatch.undo()
+    assert len(store.add(people(2, model="net@3"))) == 4
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[" * 100_000, '{"entry": "abc", "ids": []}',
+        '{"entry": {"action": "remove", "people": "x"}, "ids": 5}',
+        '{"entry": {"action": "rename", "people": [], "sequences": 1}, "ids": ["a"]}',
+        '{"entry": {"action": "remove", "people": ["\\ud800"], "sequences": 1}, "ids": ["a"]}',
+    ],
+)  # fmt: skip
+def test_a_damaged_erasing_stops_no_later_write(gallery: Path, people: Make, content: str) -> None:
+    (gallery / "erasing").write_text(content)
+    store = Store(gallery)
+    before = len(store.audit.entries())
+    store.add(people(1, prefix="x"))
+    assert not (gallery / "erasing").exists()
+    assert len(store.audit.entries()) == before + 1
+
+
 def test_what_the_system_refuses_is_no_damage(gallery: Path) -> None:
     place = Store(gallery).place
     said = "lance error: LanceError(IO): No space left on device (os error 28), /a/b.rs:1:2"
@@ -88,8 +143,11 @@ def test_what_the_system_refuses_is_no_damage(gallery: Path) -> None:
     assert "damaged" in str(damaged(place, RuntimeError("LanceError(IO): not found (os error 2)")))
 
 
-def test_without_the_logs_key_nothing_is_changed(gallery: Path, meshgait: Run, tmp_path: Path) -> None:
-    (gallery / "audit.key").write_text("zz")
+@pytest.mark.parametrize("key", ["zz", "", "00" * 31])
+def test_without_the_logs_key_nothing_is_changed(
+    gallery: Path, meshgait: Run, tmp_path: Path, key: str
+) -> None:
+    (gallery / "audit.key").write_text(key)
     refused(meshgait, gallery, [*COMMANDS[3:5], ("export", tmp_path / "out")], "audit.key is damaged")
     assert not (tmp_path / "out").exists()
 
@@ -124,7 +182,10 @@ def test_an_export_that_fails_leaves_nothing(gallery: Path, tmp_path: Path, ther
     ("entry", "said"),
     [
         ({"identity": None}, "None is no identity"), ({"camera": 3}, "3 is no camera"), ({"id": ""}, "id"),
-        ({"id": "a" * 300}, "no sequence id"), ({"start_s": [1]}, "damaged"), ({"id": "twice"}, "otherwise"),
+        ({"id": "a" * 300}, "no sequence id"), ({"start_s": [1]}, "damaged"),
+        ({"end_s": float("inf")}, "inf is no end_s"),
+        ({"start_s": 10**400}, "digits"), ({"camera": "c" * 300}, "a camera is named by"),
+        ({"enrolled": "\x1b[2J"}, "time of enrolment"), ({"id": "twice"}, "otherwise"),
     ],
 )  # fmt: skip
 def test_an_export_that_was_changed_is_not_taken_in(
@@ -151,9 +212,37 @@ def test_silhouettes_of_an_export_that_were_cut_short(gallery: Path, tmp_path: P
     assert meshgait("gallery", "import", other, out).code == 0
 
 
-def test_labels_do_not_speak_to_the_terminal(gallery: Path, people: Make, meshgait: Run) -> None:
-    from dataclasses import replace
+def test_an_export_of_nobody_is_not_there_already(gallery: Path, tmp_path: Path, meshgait: Run) -> None:
+    nobody = Store.create(tmp_path / "nobody").folder
+    refused(meshgait, gallery, [("import", nobody)], "there is nobody in")
+    export(Store(gallery), tmp_path / "out")
+    index = json.loads((tmp_path / "out" / "sequences.json").read_text())
+    (tmp_path / "out" / "sequences.json").write_text(json.dumps({**index, "sequences": []}))
+    EmbeddingSet((), "net@1", True).write(tmp_path / "out" / "embeddings.safetensors")
+    refused(meshgait, gallery, [("import", tmp_path / "out")], "there is nobody in")
 
+
+def test_an_empty_file_of_silhouettes_is_none() -> None:
+    packed = io.BytesIO()
+    np.savez(packed, silhouettes=np.zeros((0, 64, 64), np.uint8), times=np.zeros(0))
+    with pytest.raises(ValueError, match="no silhouettes"):
+        unpacked(packed.getvalue())
+
+
+@pytest.mark.parametrize("name", ["audit.jsonl", "audit.key", ".lock"])
+def test_a_folder_in_a_files_place_is_damage(gallery: Path, meshgait: Run, name: str) -> None:
+    (gallery / name).unlink()
+    (gallery / name).mkdir()
+    refused(meshgait, gallery, [("rename", "p0", "x"), ("remove", "p0", "-y")], f"{name} is damaged")
+
+
+def test_a_gallerys_name_can_be_printed(tmp_path: Path, meshgait: Run) -> None:
+    ran = meshgait("gallery", "create", tmp_path / "a\nb")
+    assert (ran.code, "cannot be printed" in ran.error) == (2, True)
+    assert held(tmp_path) == {}
+
+
+def test_labels_do_not_speak_to_the_terminal(gallery: Path, people: Make, meshgait: Run) -> None:
     Store(gallery).add(
         [replace(people(1, prefix="x")[0], name="a\x1b[31m.mp4", camera="\x07door", source="s")]
     )

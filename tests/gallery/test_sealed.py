@@ -158,6 +158,9 @@ def test_a_wrong_or_no_passphrase_is_said_in_words(store: Store, monkeypatch: py
         Store(store.folder, "something else")
     with pytest.raises(UsageError, match=PASSPHRASE):
         Store(store.folder)
+    monkeypatch.setenv(PASSPHRASE, "no text \udcff")
+    with pytest.raises(UsageError, match="no text in UTF-8"):
+        Store(store.folder)
     monkeypatch.setenv(PASSPHRASE, WORDS)
     assert Store(store.folder).encrypted
     with pytest.raises(UsageError, match="8 characters"):
@@ -179,8 +182,12 @@ def test_each_gallery_has_a_key_of_its_own(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"cipher": "ROT13"}, {"key": "zz"}, {"kdf": {}}, {"kdf": {"name": "scrypt", "n": 1 << 40, "r": 8}}],
-)
+    [
+        {"cipher": "ROT13"}, {"key": "zz"}, {"kdf": {}}, {"kdf": {"name": "scrypt", "n": 1 << 40, "r": 8}},
+        *({"kdf": {"name": "scrypt", "n": 2, "r": 8, "p": 1, "salt": "00", **odd}}
+          for odd in ({"n": float("inf")}, {"n": -(2**70)}, {"r": -8}, {"p": -5})),
+    ],
+)  # fmt: skip
 def test_a_damaged_header_is_said_in_words(store: Store, change: dict[str, object]) -> None:
     path = store.folder / "gallery.json"
     settings = json.loads(path.read_text())

@@ -267,7 +267,8 @@ def test_arrays_go_on_where_they_were_cut_off(tmp_path, monkeypatch):
     done = folder / ".parts" / "done.jsonl"
     lines = done.read_text().splitlines(keepends=True)
     assert len(lines) == 3
-    done.write_text("".join(lines[:2]) + lines[2][:-20])  # the last line was torn
+    # The last line was torn, and one is none at all.
+    done.write_text("".join([lines[0], "[" * 100_000 + "\n", lines[1]]) + lines[2][:-20])
     damaged = np.load(folder / "silhouettes.npy", mmap_mode="r+")
     damaged[0, 0, 0, 0] ^= 1  # the first identity does not hold what its line says
     damaged.flush()
