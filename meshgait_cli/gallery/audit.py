@@ -109,11 +109,12 @@ class Audit:
         return line if self._seal is None else base64.b64encode(self._seal.close("log", line))
 
     def _parsed(self, line: bytes) -> dict[str, Any] | None:
-        """None for a line that was cut short."""
+        """None for a line that was cut short, or holds what no line of ours does."""
         try:
             if self._seal is not None:
                 line = self._seal.open("log", base64.b64decode(line, validate=True))
             entry = from_json(line)
+            json.dumps(entry, ensure_ascii=False, allow_nan=False).encode()  # it can be told again
         except (ValueError, GalleryError):
             return None
         people = entry.get("people") if isinstance(entry, dict) else None

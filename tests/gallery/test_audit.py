@@ -54,6 +54,15 @@ def test_a_line_cut_short_by_a_crash_harms_no_other(tmp_path: Path) -> None:
     assert [entry["action"] for entry in audit.entries()] == ["enrol", "search"]
 
 
+@pytest.mark.parametrize("odd", ['"walkers": Infinity', r'"user": "\ud800"'])
+def test_a_line_that_could_not_be_exported_is_left_out(tmp_path: Path, odd: str) -> None:
+    audit = Audit(tmp_path)
+    audit.note("enrol", ["ben"])
+    with (tmp_path / LOG).open("a") as file:
+        file.write(f'{{"action": "search", "people": ["{audit.pseudonym("ben")}"], {odd}}}\n')
+    assert [entry["action"] for entry in audit.entries("ben")] == ["enrol"]
+
+
 @pytest.mark.parametrize("people", ["x", [["x"]], [{}], None])
 def test_a_line_that_names_nobody_by_a_word_is_left_out(tmp_path: Path, people: object) -> None:
     audit = Audit(tmp_path)
