@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from meshgait_cli.body.reflection import JOINT_MIRROR
 from meshgait_cli.synth import motion
-from meshgait_cli.synth.motion import DATA_FILE, SWAP, cycle, load, sample_mood, sample_style
+from meshgait_cli.synth.motion import DATA_FILE, cycle, load, sample_mood, sample_style
 
 PHASES = np.linspace(0, 2 * np.pi, 32, endpoint=False)
 
@@ -64,13 +65,13 @@ def test_one_persons_moods_are_closer_than_other_people():
 
 
 def test_swap_is_its_own_inverse():
-    assert [SWAP[SWAP[joint]] for joint in range(24)] == list(range(24))
+    assert [JOINT_MIRROR[JOINT_MIRROR[joint]] for joint in range(24)] == list(range(24))
 
 
 def test_the_average_walker_is_symmetric():
     model = load()
     waves = model.mean[:, :72].reshape(-1, 24, 3)
-    mirrored = waves[:, list(SWAP)] * [1, -1, -1]
+    mirrored = waves[:, list(JOINT_MIRROR)] * [1, -1, -1]
     odd = [row for k in (1, 3, 5) for row in (2 * k - 1, 2 * k)]
     mirrored[odd] *= -1  # half a cycle later
     np.testing.assert_allclose(mirrored, waves, atol=1e-3)

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
+from meshgait_cli.body.model import JOINT_NAMES
 from meshgait_cli.body.reflection import MIRROR
-from meshgait_cli.synth.motion import SWAP
 from meshgait_cli.training.losses import (
     body_loss,
     contrast_loss,
@@ -77,7 +77,9 @@ def test_cross_entropy_matches_each_part_with_its_own_label():
 
 def test_mirrors_undo_themselves():
     assert sorted(MIRROR) == list(range(88))
-    assert list(MIRROR[:24]) == list(SWAP)
+    other = {"left": "right", "right": "left"}
+    names = ["_".join(other.get(word, word) for word in name.split("_")) for name in JOINT_NAMES]
+    assert [JOINT_NAMES[joint] for joint in MIRROR[:24]] == names
     points = torch.randn(5, 88, 3)
     torch.testing.assert_close(mirrored_points(mirrored_points(points)), points)
     torch.testing.assert_close(reflected_points(reflected_points(points)), points)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from meshgait_cli.synth.motion import SWAP
+from meshgait_cli.body.reflection import JOINT_MIRROR
 from meshgait_cli.synth.walkers import make_identity
 from meshgait_cli.training.traits import TRAITS, traits, traits_of
 
@@ -23,8 +23,8 @@ def test_a_mirrored_walk_has_the_same_traits():
     style = identity.style
     mirrored = replace(
         style,
-        gain=style.gain[list(SWAP)],
-        lag=style.lag[list(SWAP)],
-        offset=style.offset[list(SWAP)] * [1, -1, -1],
+        gain=style.gain[list(JOINT_MIRROR)],
+        lag=style.lag[list(JOINT_MIRROR)],
+        offset=style.offset[list(JOINT_MIRROR)] * [1, -1, -1],
     )
     np.testing.assert_allclose(traits_of(replace(identity, style=mirrored)), traits_of(identity), atol=1e-6)
