@@ -45,9 +45,9 @@ class Cohort:
 
 def cohort_of(sequences: Sequence[GallerySequence], filler: Array) -> Cohort:
     """One sequence of each of up to 200 people of a gallery; where they are fewer than 30, synthetic ones
-    (F×parts×dim) fill up. The choice is the same for the same gallery."""
+    (F×parts×dim) fill up. The choice is the same for the same walks, whatever ids they were given."""
     first: dict[str, GallerySequence] = {}
-    for one in sorted(sequences, key=lambda each: (each.identity, each.id, each.name)):
+    for one in sorted(sequences, key=lambda each: (each.identity, each.name, each.source, each.id)):
         first.setdefault(one.identity, one)
     chosen = list(first.values())
     if len(chosen) > _MOST:

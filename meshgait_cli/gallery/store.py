@@ -231,9 +231,12 @@ class Store:
         return sorted(rows, key=lambda row: (row["identity"], row["enrolled"], row["name"]))
 
     def sequences(self, identities: Iterable[str] | None = None) -> list[GallerySequence]:
-        """Of these people, or of everybody: 8 kB a sequence of 16×256 halves on the disk, twice that here."""
+        """Of these people, or of everybody, by name: 8 kB a sequence of 16×256 halves on the disk, twice that
+        here. Their order follows from what they are, not from their ids, which are drawn: what is fitted to
+        the same walks twice is the same."""
         where = None if identities is None else {"identity": sorted(identities)}
-        return self.holding.read(lambda rows: rows.sequences(where), [])
+        found: list[GallerySequence] = self.holding.read(lambda rows: rows.sequences(where), [])
+        return sorted(found, key=lambda one: (one.identity, one.name, one.source, one.id))
 
     def holds(self, source: str) -> set[str]:
         """The identities under which the source with this sha256 was enrolled."""

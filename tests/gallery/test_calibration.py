@@ -134,6 +134,16 @@ def test_a_gallerys_calibration_is_kept_in_it(people: Make, tmp_path: Path) -> N
         Calibration.read(store.folder)
 
 
+def test_the_same_walks_give_the_same_calibration(people: Make, tmp_path: Path) -> None:
+    """Whatever ids they are given, which are drawn, and whoever came first."""
+    made = []
+    for name, given in (("one", people(15)), ("two", people(15)[::-1])):
+        store = Store.create(tmp_path / name)
+        store.add(given)
+        made.append(calibrate(store).to_dict())
+    assert made[0] == made[1]
+
+
 def test_the_shipped_network_is_calibrated() -> None:
     """Fails when the default weights change: python -m meshgait_cli.gallery.shipped_calibration"""
     model_id = Embedder(None, "cpu").model_id
