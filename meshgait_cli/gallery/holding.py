@@ -157,15 +157,15 @@ class Holding:
 
     def rename(self, where: Where, identity: str, *, action: str, given_up: Sequence[str]) -> int:
         """Give these rows another name; those given up are erased. Returns how many rows they were."""
-        self._begin(action, [identity, *given_up], where)
+        self._begin(action, [identity, *given_up], self.rows.columns(["id"], where)["id"])
         moved = self.rows.rename(where, identity)
         self._erase()
         return moved
 
     def take_out(self, where: Where) -> None:
         """Erase these rows."""
-        people = self.rows.columns(["identity"], where)["identity"]
-        self._begin("remove", sorted(set(people)), where)
+        held = self.rows.columns(["id", "identity"], where)
+        self._begin("remove", sorted(set(held["identity"])), held["id"])
         self.rows.delete(where)
         self._erase()
 
@@ -177,9 +177,8 @@ class Holding:
         self.settings.take_model(model)
         self.__dict__.pop("rows", None)
 
-    def _begin(self, action: str, people: Sequence[str], where: Where) -> None:
-        """From here on until it is done and stands in the log, an erasure is under way."""
-        ids = self.rows.columns(["id"], where)["id"]
+    def _begin(self, action: str, people: Sequence[str], ids: Sequence[str]) -> None:
+        """From here on until it is done and stands in the log, an erasure is under way. ids: of its rows."""
         entry = self.audit.entry(action, people, sequences=len(ids))
         self.place.write(_ERASING, as_json({"entry": entry, "ids": ids}))
 
