@@ -20,7 +20,7 @@ from .seal import Seal
 from .sealed import table_of
 from .sequence import GallerySequence
 from .settings import Settings
-from .table import Table, Where, check, damaged, panicked
+from .table import Table, Where, broke, check, damaged, panicked
 
 __all__ = ["Holding"]
 
@@ -238,7 +238,7 @@ class Holding:
                     raise
                 failed = error
             except Exception as error:
-                if not (isinstance(error, RuntimeError | OSError | ValueError) or panicked(error)):
+                if not broke(error):
                     raise
                 if (told := self.place.explained(error)) is not None:
                     raise told from error

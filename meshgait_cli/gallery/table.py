@@ -22,7 +22,18 @@ from ..records import GaitEmbedding
 from .place import Anywhere, Folder, Place, place_at
 from .sequence import GallerySequence
 
-__all__ = ["COLUMNS", "Block", "Table", "Where", "check", "check_words", "damaged", "panicked", "sql"]
+__all__ = [
+    "COLUMNS",
+    "Block",
+    "Table",
+    "Where",
+    "broke",
+    "check",
+    "check_words",
+    "damaged",
+    "panicked",
+    "sql",
+]
 
 NAME = "sequences"
 COLUMNS = (
@@ -195,7 +206,7 @@ class Table:
                 if not set(self._stored_schema()) <= set(table.schema):
                     raise ValueError("its table is of another shape than its settings say")
             except Exception as error:
-                if not (isinstance(error, RuntimeError | OSError | ValueError) or panicked(error)):
+                if not broke(error):
                     raise
                 raise self.place.explained(error) or damaged(self.place, error) from error
             self._table = table
@@ -297,6 +308,11 @@ def damaged(place: Place, error: Exception | None) -> GalleryError:
 def panicked(error: Exception) -> bool:
     """Whether the database gave up in a way of its own: it exports no class for that."""
     return type(error).__name__ == "RustPanic"
+
+
+def broke(error: Exception) -> bool:
+    """Whether this is how the database or the disk fails in reading."""
+    return isinstance(error, RuntimeError | OSError | ValueError) or panicked(error)
 
 
 def check(sequences: Sequence[GallerySequence]) -> None:

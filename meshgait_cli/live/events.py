@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from ..errors import UsageError
+from ..words import from_json
 
 __all__ = ["EventLog"]
 
@@ -64,8 +65,8 @@ def _is_log(path: Path) -> bool:
     with path.open("rb") as file:
         line = file.readline(1_000_000)
     try:
-        first = json.loads(line or b'{"event": ""}')
-    except (ValueError, RecursionError):
+        first = from_json(line or b'{"event": ""}')
+    except ValueError:
         return False
     return isinstance(first, dict) and "event" in first
 
