@@ -22,19 +22,18 @@ from numpy.typing import NDArray
 
 from meshgait_cli.body import open_body
 from meshgait_cli.body.person import fit_person
-from meshgait_cli.body.reflection import MIRROR, settle
+from meshgait_cli.body.reflection import reflected_points
 from meshgait_cli.evaluation.baselines import fit_lda
 from meshgait_cli.evaluation.body import procrustes_error, root_aligned_error
 from meshgait_cli.evaluation.evaluate import Figures, judge
 from meshgait_cli.evaluation.protocols import Labels, Question
-from meshgait_cli.network.checkpoint import load
-from meshgait_cli.network.decode import JOINTS, locate
-from meshgait_cli.network.meshgait import MeshGait
-from meshgait_cli.records import SIDE_CUT
+from meshgait_cli.network.decode import JOINTS
+from meshgait_cli.network.embed import Embedder
+from meshgait_cli.records import SIDE_CUT, SilhouetteSequence
+from meshgait_cli.render.skin import see
 from meshgait_cli.synth.corpus import PROBES, Corpus, is_finished, make_benchmark, make_corpus
 from meshgait_cli.synth.walkers import make_identity
 from meshgait_cli.training.heldout import embed_all, energy_images
-from meshgait_cli.training.losses import reflected_points
 from meshgait_cli.training.sources import BENCHMARK_SEED, CORPUS_SEED, benchmark_folder
 
 FIT_PEOPLE = 300
@@ -51,13 +50,13 @@ def main() -> None:
     results: dict[str, list[Figures]] = {}
     bodies: dict[str, dict[str, Any]] = {}
     for name in arguments.model:
-        loaded = load(name)
-        embeddings = embed_all(loaded.network, corpus.silhouettes)
-        results[loaded.id] = judged(embeddings, corpus)
-        show(loaded.id, results[loaded.id])
-        if loaded.network.heatmaps is not None:
-            bodies[loaded.id] = body(loaded.network, corpus)
-            print(loaded.id, bodies[loaded.id], flush=True)
+        embedder = Embedder(name, "cpu")
+        embeddings = embed_all(embedder.network, corpus.silhouettes)
+        results[embedder.model_id] = judged(embeddings, corpus)
+        show(embedder.model_id, results[embedder.model_id])
+        if embedder.network.heatmaps is not None:
+            bodies[embedder.model_id] = body(embedder, corpus)
+            print(embedder.model_id, bodies[embedder.model_id], flush=True)
     pictures = energy_images(corpus.silhouettes)
     results["energy image"] = judged(pictures, corpus)
     show("energy image", results["energy image"])
@@ -97,34 +96,32 @@ def show(name: str, found: list[Figures]) -> None:
     print(f"| {name} | {' | '.join(cells)} |", flush=True)
 
 
-def body(network: MeshGait, corpus: Corpus, sequences: int = 60) -> dict[str, Any]:
-    """Errors in mm of joints and of every 16th vertex, as decoded frame by frame and as `render-mesh` fits
-    them, over whole sequences. One silhouette height is taken for the person's stature; of the two bodies
-    that have the same outline the nearer counts. The true mesh is decoded from the true markers (6 mm)."""
+def body(embedder: Embedder, corpus: Corpus, sequences: int = 60) -> dict[str, Any]:
+    """Errors in mm of joints and of every 16th vertex: as decoded frame by frame, as corrected over the walk
+    ("seen"), and as `render-mesh` fits a body to that; over whole sequences. One silhouette height is taken
+    for the person's stature; of the two bodies that have the same outline the nearer counts. The true mesh is
+    decoded from the true markers (6 mm)."""
     model, places, decoder = open_body.load(), open_body.marker_vertices(), open_body.marker_decoder()
     some = np.arange(0, model.vertex_count, 16)
     errors: dict[str, list[NDArray[np.floating]]] = {}
     for row in np.linspace(0, len(corpus.labels) - 1, sequences).astype(int):
         silhouettes = np.array(corpus.silhouettes[row])
-        frames = torch.from_numpy(silhouettes).float()[None] / 255
-        with torch.no_grad():
-            points, sure = locate(network.volumes(frames), network.config.alpha)
-        seen, turned = settle(points.numpy())
-        sure = np.where(turned[:, None], sure.numpy()[:, list(MIRROR)], sure.numpy())
-        joints, markers = seen[:, :JOINTS], seen[:, JOINTS:]
         wide = np.pad(silhouettes, ((0, 0), (0, 0), (SIDE_CUT, SIDE_CUT)))
-        fitted = fit_person(model, joints, markers, places, wide, sure)
-        mesh = np.einsum("tmc,mv->tvc", markers, decoder[:, some], optimize=True)
+        sequence = SilhouetteSequence.from_arrays(wide)
+        every = np.arange(len(wide))
+        joints, markers, _ = embedder.points(sequence)
+        seen = see(sequence, every / float(corpus.labels["fps"][row]), embedder)
+        fitted = fit_person(model, seen.joints, seen.markers, places, wide, seen.confidences)
         truth = torch.from_numpy(np.array(corpus.points[row], np.float32))
         both = [each.numpy() for each in (truth, reflected_points(truth))]
         true_joints = [each[:, :JOINTS] for each in both]
-        true_mesh = [np.einsum("tmc,mv->tvc", each[:, JOINTS:], decoder[:, some]) for each in both]
+        true_mesh = [_mesh(each[:, JOINTS:], decoder[:, some]) for each in both]
         seed = corpus.manifest["seed"]
         rest = model.shape(make_identity(seed, int(corpus.labels["identity"][row])).betas).template.numpy()
         stature = 1000 * float(rest[:, 1].max() - rest[:, 1].min())
-        every = np.arange(len(frames[0]))
         for name, own, vertices in (
-            ("decoded", joints, mesh),
+            ("decoded", joints, _mesh(markers, decoder[:, some])),
+            ("seen", seen.joints, _mesh(seen.markers, decoder[:, some])),
             ("fitted", fitted.joints, fitted.vertices(every)[:, some]),
         ):
             # Both are measured from the pelvis: joint 0, put before the vertices.
@@ -141,6 +138,10 @@ def body(network: MeshGait, corpus: Corpus, sequences: int = 60) -> dict[str, An
         "frames": len(np.concatenate(errors["decoded_joint_root_mm"])),
     }
     return found | {name: round(float(np.concatenate(each).mean()), 1) for name, each in errors.items()}
+
+
+def _mesh(markers: NDArray[np.float32], decoder: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.einsum("tmc,mv->tvc", markers, decoder, optimize=True)
 
 
 if __name__ == "__main__":

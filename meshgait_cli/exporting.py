@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,7 +109,8 @@ def _network(model: str | Path | None) -> tuple[str, bytes, Graph, dict[str, Ten
 
     loaded = load(model)
     graph = graph_of(loaded.network, loaded.id)
-    description = Description(loaded.id, loaded.config, loaded.trained, loaded.card)
+    # The graph is recognition's, and has no decoder: bodies of an exported file are not refined.
+    description = Description(loaded.id, replace(loaded.config, refiner=0), loaded.trained, loaded.card)
     content = described(to_onnx(graph, keep_tensors=True), description)
     walkers = sorted((folder("examples") / "walkers").glob("*.npz"))[:2]
     real = [torch.from_numpy(read_place(path)[0].cropped).float() / 255 for path in walkers]

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
-__all__ = ["JOINT_MIRROR", "MIRROR", "reflected", "settle"]
+__all__ = ["JOINT_MIRROR", "MIRROR", "mirrored_points", "reflected", "reflected_points", "settle"]
 
 JOINT_MIRROR = (0, 2, 1, 3, 5, 4, 6, 8, 7, 9, 11, 10, 12, 14, 13, 15, 17, 16, 19, 18, 21, 20, 23, 22)
 # The 24 joints, then the 64 markers (marker i and i + 32 are a pair): whose place each takes in a mirror.
@@ -21,6 +22,20 @@ MIRROR = (*JOINT_MIRROR, *range(56, 88), *range(24, 56))
 def reflected(points: NDArray[np.float32]) -> NDArray[np.float32]:
     """…×88×3 points (joints, then markers; z away from the camera) of the other body with this outline."""
     return points[..., list(MIRROR), :] * np.array([1, 1, -1], np.float32)
+
+
+def mirrored_points(points: Tensor) -> Tensor:
+    """…×88×3 points of the picture flipped left to right: x negated, left and right change names."""
+    return points[..., list(MIRROR), :] * points.new_tensor([-1.0, 1.0, 1.0])
+
+
+def reflected_points(points: Tensor) -> Tensor:
+    """…×88×3 points of the other body with the same outline: reflected in the picture's plane.
+
+    From far away the two cannot be told apart by any silhouette: a left leg in front looks like a right
+    leg behind, coming like going.
+    """
+    return points[..., list(MIRROR), :] * points.new_tensor([1.0, 1.0, -1.0])
 
 
 def settle(points: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:

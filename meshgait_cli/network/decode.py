@@ -14,6 +14,8 @@ from itertools import product
 import torch
 from torch import Tensor, nn
 
+from .refine import PoseRefiner
+
 __all__ = ["ALPHA", "JOINTS", "MARKERS", "MESH_DECODERS", "POINTS", "BodyDecoder", "Reconstruction", "locate"]
 
 JOINTS = 24  # SMPL's
@@ -83,7 +85,8 @@ class BodyDecoder(nn.Module):
     mesh: "linear" applies just that; V is 0 without one. "confidence" adds what one linear layer makes of
     the 88 confidences, a V×88 matrix applied to all 88 points, zero at first: (88 + 1)·88·V parameters,
     54 million for 6890 vertices.
-    detach_before_mesh: stop the mesh's gradient before the volumes, as VirtualMarker does.
+    detach_before_mesh: stop the mesh's gradient before the volumes, as VirtualMarker does. refiner: channels
+    of a PoseRefiner, which corrects points over time where whole walks are decoded; 0 for none.
     """
 
     base: Tensor | None
@@ -96,6 +99,7 @@ class BodyDecoder(nn.Module):
         vertices: int = 6890,
         alpha: float = ALPHA,
         detach_before_mesh: bool = False,
+        refiner: int = 0,
     ) -> None:
         super().__init__()
         if mesh not in MESH_DECODERS:
@@ -110,6 +114,7 @@ class BodyDecoder(nn.Module):
             self.correction = nn.Linear(POINTS, self.vertices * POINTS)
             nn.init.zeros_(self.correction.weight)
             nn.init.zeros_(self.correction.bias)
+        self.refiner = PoseRefiner(refiner, POINTS) if refiner else None
 
     def forward(self, volumes: Tensor) -> Reconstruction:
         """volumes: N×88×D×H×W, unnormalised."""

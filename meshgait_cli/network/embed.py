@@ -17,10 +17,11 @@ from ..device import resolve_device
 from ..errors import RenderError, SilhouetteError
 from ..records import HEIGHT, WIDTH, BodySequence, GaitEmbedding, SilhouetteSequence
 from .checkpoint import LoadedModel, load
-from .decode import JOINTS, locate
+from .decode import JOINTS, BodyDecoder, locate
 from .exported import SUFFIX as EXPORTED
 from .graph import graph_of
 from .meshgait import Pooled
+from .refine import PoseRefiner
 
 __all__ = ["MAX_FRAMES", "Embedder", "skin"]
 
@@ -100,7 +101,8 @@ class Embedder:
         return np.concatenate([each.float().cpu().numpy() for each in self._volumes(sequence)])
 
     def points(self, sequence: SilhouetteSequence) -> Points:
-        """Joints T×24×3 and markers T×64×3 in silhouette units, confidences T×88: a body without skin.
+        """Joints T×24×3 and markers T×64×3 in silhouette units, confidences T×88: a body without skin, frame
+        by frame.
 
         Raises RenderError without a 3-D branch, SilhouetteError for an empty sequence.
         """
@@ -124,13 +126,21 @@ class Embedder:
             return skin(joints, markers)
         return self._decode(sequence)
 
-    def _decode(self, sequence: SilhouetteSequence) -> BodySequence:
-        """With the decoder that the checkpoint brings, built on first use."""
+    @property
+    def refiner(self) -> PoseRefiner | None:
+        """What corrects the points of a walk by one another, where the checkpoint brings one."""
+        return self._decoder().refiner if self.loaded.config.refiner else None
+
+    def _decoder(self) -> BodyDecoder:
+        """The decoder that the checkpoint brings, built on first use."""
         self._need_volumes()
         if self.network.decoder is None:
             self.loaded.build_decoder(torch.tensor(open_body.marker_decoder(), device=self.device))
-        decoder = self.network.decoder
-        assert decoder is not None
+        assert self.network.decoder is not None
+        return self.network.decoder
+
+    def _decode(self, sequence: SilhouetteSequence) -> BodySequence:
+        decoder = self._decoder()
         parts: list[tuple[NDArray[np.float32], ...]] = []
         with torch.inference_mode():
             for volumes in self._volumes(sequence):

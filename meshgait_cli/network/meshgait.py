@@ -9,7 +9,7 @@ silhouettes ─► DeepGait ─────────────────�
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import torch
@@ -21,6 +21,7 @@ from .energy import EnergyBranch, Moments
 from .heads import BNNecks, SeparateFCs
 from .heatmap import HRNETS, HeatmapEstimator
 from .pooling import frame_mask, horizontal_pool, temporal_pool
+from .refine import PoseRefiner
 from .volumes import VolumeFeatures
 
 __all__ = ["FUSIONS", "GaitOutput", "MeshGait", "ModelConfig", "Pooled"]
@@ -39,7 +40,7 @@ class ModelConfig:
     volume_channels: see VolumeFeatures. embedding_dim: per part. stretch: frames that are embedded together:
     a longer sequence is the mean of several such, 0 for all at once (people turn, and a mean silhouette over
     a turn shows neither side). alpha, mesh_decoder,
-    detach_before_mesh: see BodyDecoder.
+    detach_before_mesh, refiner: see BodyDecoder.
     """
 
     name: str
@@ -58,6 +59,7 @@ class ModelConfig:
     alpha: float = ALPHA
     mesh_decoder: str = "linear"
     detach_before_mesh: bool = False
+    refiner: int = 0
 
     def __post_init__(self) -> None:
         for field, allowed in (
@@ -69,6 +71,8 @@ class ModelConfig:
         ):
             if getattr(self, field) not in allowed:
                 raise ValueError(f"{field} is {getattr(self, field)!r}, not one of {allowed}")
+        if type(self.refiner) is not int or not 0 <= self.refiner <= 4096:
+            raise ValueError(f"a refiner has 0 to 4096 channels, not {self.refiner!r}")
         if self.fusion == "energy" and not self.energy:
             raise ValueError("fusion 'energy' needs the energy branch's channels")
 
@@ -202,8 +206,16 @@ class MeshGait(nn.Module):
             vertices=vertices,
             alpha=self.config.alpha,
             detach_before_mesh=self.config.detach_before_mesh,
+            refiner=self.config.refiner,
         ).to(next(self.parameters()).device)
         return self.decoder
+
+    def adopt(self, refiner: PoseRefiner | None) -> None:
+        """Take a refiner into the decoder that there is, instead of its own; or none."""
+        if self.decoder is None:
+            raise RuntimeError("a refiner goes into a decoder: call build_decoder first")
+        self.decoder.refiner = refiner
+        self.config = replace(self.config, refiner=0 if refiner is None else refiner.channels)
 
     def embed(self, silhouettes: Tensor, lengths: Tensor | None = None) -> Tensor:
         """B×T×64×44 floats 0-1 to B×16×dim. lengths: B int, the real frames of padded sequences."""

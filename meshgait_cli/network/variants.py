@@ -63,8 +63,8 @@ VARIANTS: dict[str, ModelConfig] = {
 
 
 def alone(config: ModelConfig, branch: str) -> ModelConfig:
-    """The network of one branch. branch: "silhouette", "heatmap" or "energy". Raises ValueError where
-    there is no such branch."""
+    """The network of one branch, without refiner. branch: "silhouette", "heatmap" or "energy". Raises
+    ValueError where there is no such branch."""
     there = {
         "silhouette": config.fusion not in ("heatmap", "energy"),
         "heatmap": config.fusion not in ("silhouette", "energy"),
@@ -72,4 +72,4 @@ def alone(config: ModelConfig, branch: str) -> ModelConfig:
     }
     if not there.get(branch):
         raise ValueError(f"{config.name} has no branch {branch!r}")
-    return replace(config, fusion=branch, energy=config.energy if branch == "energy" else ())
+    return replace(config, fusion=branch, energy=config.energy if branch == "energy" else (), refiner=0)

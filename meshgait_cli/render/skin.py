@@ -41,18 +41,25 @@ class Skin:
 
 
 def see(sequence: SilhouetteSequence, times: NDArray[np.float64], embedder: Embedder) -> Seen:
-    """Decode every frame, choose between each body and its reflection, and steady it.
+    """Decode every frame, choose between each body and its reflection, and correct them by one another (or
+    steady them, where the network has no refiner).
 
     times: T seconds. Raises RenderError when the network has no 3-D branch.
     """
     from ..body.reflection import MIRROR, settle
-    from .smooth import smooth
+    from ..network.refine import refined
+    from .smooth import smooth, unbroken
 
     joints, markers, confidences = embedder.points(sequence)
     # A silhouette alone does not tell left from right, near from far; the person's motion does.
     points, turned = settle(np.concatenate([joints, markers], axis=1))
-    points = smooth(points, times)
     confidences = np.where(turned[:, None], confidences[:, list(MIRROR)], confidences)
+    refiner = embedder.refiner
+    if refiner is None:
+        points = smooth(points, times)
+    else:
+        parts = unbroken(times)
+        points = np.concatenate([refined(refiner, points[part], confidences[part]) for part in parts])
     count = joints.shape[1]
     return Seen(points[:, :count], points[:, count:], confidences, sequence.silhouettes)
 

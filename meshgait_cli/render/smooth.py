@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["smooth"]
+__all__ = ["smooth", "unbroken"]
 
 SIGMA_S = 0.04  # seconds; a step lasts about half a second, and keeps nine tenths of its swing
 _GAP_S = 0.35  # a longer pause between two frames starts afresh
@@ -22,12 +22,19 @@ def smooth(
         return points
     if not np.isfinite(times).all():
         times = np.arange(len(points)) / 30.0
-    starts = np.flatnonzero(np.diff(times, prepend=-np.inf) > _GAP_S)
     out = np.empty_like(points)
-    for start, stop in zip(starts, [*starts[1:], len(points)], strict=True):
-        t = times[start:stop]
+    for some in unbroken(times):
+        t = times[some]
         for i in range(len(t)):
             near = slice(*np.searchsorted(t, [t[i] - 3 * sigma_s, t[i] + 3 * sigma_s + 1e-9]))
             weight = np.exp(-0.5 * ((t[near] - t[i]) / sigma_s) ** 2)
-            out[start + i] = np.tensordot(weight / weight.sum(), points[start:stop][near], axes=1)
+            out[some.start + i] = np.tensordot(weight / weight.sum(), points[some][near], axes=1)
     return out
+
+
+def unbroken(times: NDArray[np.float64]) -> list[slice]:
+    """The parts of a walk between its gaps; all of it where a time is not known."""
+    if not len(times) or not np.isfinite(times).all():
+        return [slice(0, len(times))]
+    starts = np.flatnonzero(np.diff(times, prepend=-np.inf) > _GAP_S)
+    return [slice(start, stop) for start, stop in zip(starts, [*starts[1:], len(times)], strict=True)]

@@ -18,6 +18,7 @@ from ..errors import MeshgaitError, SourceNotFound
 from ..evaluation.body import procrustes, root_aligned
 from ..evaluation.bootstrap import mean_interval
 from ..network.embed import Embedder
+from ..render.skin import see
 from .labels import LABELS_FILE, read_labels
 from .truth import SequenceTruth, read_truth
 
@@ -60,10 +61,10 @@ def judge_bodies(
 ) -> BodyFigures:
     """Compare what a network sees in each silhouette of a dataset of `dataset.make_dataset` with its truth.
 
-    Frame by frame, nothing smoothed or fitted. From far away a body and its reflection in the picture's plane
-    have one outline: the nearer counts. The mesh is decoded from the 64 markers. One silhouette height is
-    taken for the person's stature, so perspective and cut feet are errors too. resamples, seed: of the
-    bootstrap. progress: told sequences done, and how many there are.
+    As `render.skin.see` has them, corrected over the walk, not fitted. From far away a body and its mirror
+    image in depth have one outline: the nearer counts. The mesh is decoded from the 64 markers. One
+    silhouette height is taken for the stature, so perspective and cut feet are errors too. resamples,
+    seed: of the bootstrap. progress: told sequences done, and how many there are.
 
     Raises SourceNotFound where there is no such dataset, MeshgaitError where it is damaged, RenderError for a
     network without a 3-D branch.
@@ -83,29 +84,29 @@ def judge_bodies(
         path = folder / row["identity"] / row["type"] / row["view"] / f"{row['view']}.pkl"
         if truth is None or not path.is_file():
             raise MeshgaitError(f"{path} or its truth is missing: make the dataset again")
-        seen = np.isfinite(truth.transform[:, 0])
+        there = np.isfinite(truth.transform[:, 0])
         sequence = read_place(path)[0]
-        if len(sequence) != seen.sum():
-            raise MeshgaitError(f"{path} has {len(sequence)} frames, its truth {seen.sum()}")
-        joints, markers, _ = embedder.points(sequence)
+        if len(sequence) != there.sum():
+            raise MeshgaitError(f"{path} has {len(sequence)} frames, its truth {there.sum()}")
+        seen = see(sequence, np.flatnonzero(there) / row["fps"], embedder)
         true = truth.body()
-        mine = _nearer(np.concatenate([joints, markers], axis=1), true.joints[seen])
+        mine = _nearer(np.concatenate([seen.joints, seen.markers], axis=1), true.joints[there])
         mesh = np.einsum("tmc,mv->tvc", mine[:, 24:], decoder, optimize=True)
         rest = body.shape(truth.betas).template[:, 1].numpy()
         stature = 1000 * float(np.ptp(rest))
         # Vertices too are measured from the pelvis, joint 0, which is put before them.
         pairs = {
-            "joints": (mine[:, :24], true.joints[seen]),
+            "joints": (mine[:, :24], true.joints[there]),
             "vertices": (
                 np.concatenate([mine[:, :1], mesh], axis=1),
-                np.concatenate([true.joints[seen, :1], true.vertices[seen]], axis=1),
+                np.concatenate([true.joints[there, :1], true.vertices[there]], axis=1),
             ),
         }
         for what, (own, theirs) in pairs.items():
             for way, distances in zip(_WAYS, (root_aligned, procrustes), strict=True):
                 found = stature * distances(own, theirs)
                 errors[f"{what}, {way}"].append(found if what == "joints" else found[:, 1:].mean(1))
-        owners += [row["number"]] * len(joints)
+        owners += [row["number"]] * len(mine)
         if progress is not None:
             progress(done + 1, len(rows))
     return _figures(embedder, errors, np.array(owners), len(rows), resamples, seed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ..synth.corpus import Corpus
 from . import recipes
 from .join import joined, refit
 from .recipes import Recipe
+from .refine import refine
 from .settings import TrainSettings
 
 __all__ = ["train_apart"]
@@ -36,7 +38,8 @@ def train_apart(
     made: Callable[[str, int, int], None] | None = None,
     tick: Tick | None = None,
 ) -> tuple[MeshGait, dict[str, Any]]:
-    """Train `recipe.apart` by `train_one` in folders below `out`, join them, and fit the maps on `fresh`.
+    """Train `recipe.apart` by `train_one` in folders below `out`, join them, and fit the maps on `fresh`, and
+    the refiner after them.
 
     Changes of the settings hold for every part; minutes are shared as the parts' recipes share them. first:
     whether this process is the one whose network counts: only that one fits.
@@ -63,10 +66,16 @@ def train_apart(
         model.to(device)
         refit(
             model, corpus, out / "strips", bf16=recipe.bf16, seed=settings.seed,
-            tick=None if made is None else lambda done, total: made("strips of fresh walkers", done, total),
+            tick=_named(made, "strips of fresh walkers"),
         )  # fmt: skip
+        if recipe.refined and model.decoder is not None:
+            refine(
+                model, [corpus], out / "points", walks=recipe.refined, seed=settings.seed,
+                tick=_named(made, "bodies of fresh walkers"),
+            )  # fmt: skip
         model.cpu()
-        shutil.rmtree(out / "strips")
+        for folder in ("strips", "points"):
+            shutil.rmtree(out / folder, ignore_errors=True)
     return model, {
         "recipe": asdict(recipe),
         "parts": told,
@@ -76,6 +85,10 @@ def train_apart(
         "minutes": round(sum(part["minutes"] for part in told.values()), 1),
         "steps": sum(part["steps"] for part in told.values()),
     }
+
+
+def _named(made: Callable[[str, int, int], None] | None, what: str) -> Callable[[int, int], None] | None:
+    return None if made is None else partial(made, what)
 
 
 def _part(settings: TrainSettings, name: str) -> Recipe:

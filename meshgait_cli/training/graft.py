@@ -59,6 +59,8 @@ def graft(
     assert model.volume_branch is not None
     before = deepcopy(model).eval()
     model.heatmaps.load_state_dict(heatmaps.state_dict())
+    if model.decoder is not None:
+        model.adopt(None)  # it corrects other mistakes than these
     model.eval()
     rng = np.random.default_rng(seed)
     rows = rng.permutation(len(corpus.silhouettes))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from ..synth.corpus import Corpus
 from .losses import nearest_loss, part_distances
 from .worsen import varied
 
-__all__ = ["between", "branch_of", "fit_maps", "joined", "refit", "strips_of"]
+__all__ = ["between", "branch_of", "digest", "fit_maps", "joined", "refit", "strips_of"]
 
 WINDOWS = (10, 14, 18, 24)  # frames of a walk that are seen: short tracks are learned too
 AUGMENT, FAULTS = 0.3, 0.3  # as `Recipe` has them: strips that such things spoil are not to be relied on
@@ -42,12 +43,13 @@ Tick = Callable[[int, int], None]
 
 
 def joined(config: ModelConfig, branches: Sequence[MeshGait]) -> MeshGait:
-    """The network that `config` says, of these branches' weights. Its maps are theirs, side by side.
+    """The network that `config` says, without refiner, of these branches' weights. Its maps are theirs, side
+    by side.
 
     branches: networks of one branch each, as `run.averaged` returns them.
     """
     decoder = any(branch.decoder is not None for branch in branches)
-    model = MeshGait(config, with_decoder=decoder).eval()
+    model = MeshGait(replace(config, refiner=0), with_decoder=decoder).eval()
     state = model.state_dict()
     parted = torch.split(state["fcs.weight"], list(model.widths.values()), dim=1)
     columns = dict(zip(model.widths, parted, strict=True))
@@ -100,7 +102,7 @@ def strips_of(
     windows: how many frames are seen, each as often, turned and worsened by chance; none for whole walks as
     they are. folder: keeps what is done, to go on there, as long as the branches are the same.
     """
-    folder = folder / _digest(model)
+    folder = folder / digest(model)
     folder.mkdir(parents=True, exist_ok=True)
     step = TOGETHER * CHUNK
     found = []
@@ -138,13 +140,13 @@ def refit(
         model.fcs.weight.copy_(maps)
 
 
-def _digest(model: MeshGait) -> str:
-    """Of everything that strips depend on."""
-    digest = hashlib.sha256()
+def digest(model: MeshGait) -> str:
+    """Of all branches: of everything that strips and points depend on."""
+    found = hashlib.sha256()
     for name, value in model.state_dict().items():
         if not name.startswith(("fcs.", "decoder.")):
-            digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()[:16]
+            found.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()[:16]
 
 
 def _seen(walks: NDArray[np.uint8], windows: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.uint8]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..body.reflection import MIRROR
+from ..body.reflection import mirrored_points, reflected_points
 from ..network.decode import JOINTS
 
 __all__ = [
@@ -101,20 +101,6 @@ def cross_entropy(logits: Tensor, labels: Tensor, scale: float = 16.0, smoothing
     batch, parts, classes = logits.shape
     flat = (scale * logits.float()).reshape(batch * parts, classes)
     return F.cross_entropy(flat, labels.repeat_interleave(parts), label_smoothing=smoothing)
-
-
-def mirrored_points(points: Tensor) -> Tensor:
-    """…×88×3 points of the picture flipped left to right: x negated, left and right change names."""
-    return points[..., list(MIRROR), :] * points.new_tensor([-1.0, 1.0, 1.0])
-
-
-def reflected_points(points: Tensor) -> Tensor:
-    """…×88×3 points of the other body with the same outline: reflected in the picture's plane.
-
-    From far away the two cannot be told apart by any silhouette: a left leg in front looks like a right
-    leg behind, coming like going.
-    """
-    return points[..., list(MIRROR), :] * points.new_tensor([1.0, 1.0, -1.0])
 
 
 def nearer_body(predicted: Tensor, truth: Tensor, points: Tensor | None = None) -> Tensor:

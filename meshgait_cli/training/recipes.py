@@ -32,7 +32,8 @@ class Recipe:
 
     branch: "silhouette" (2-D), "heatmap" (3-D) or "energy": train that one alone. apart: recipes of one
     branch each, which are trained one after the other and then joined; fresh: people of another synthetic
-    corpus, on whom the joined network's maps to the embedding are fitted. See `join`.
+    corpus, on whom the joined network's maps to the embedding are fitted; refined: walks of theirs from which
+    its refiner learns, 0 for no refiner. See `join` and `refine`.
     """
 
     variant: str
@@ -75,6 +76,7 @@ class Recipe:
     branch: str = ""
     apart: tuple[str, ...] = ()
     fresh: int = 0
+    refined: int = 0
 
     @property
     def rebuilds(self) -> bool:
@@ -157,8 +159,9 @@ RECIPES["meshgait-s-bodies"] = replace(
     minutes=90.0,
 )
 RECIPES["meshgait-s"] = replace(
-    _S, apart=("meshgait-s-energy", "meshgait-s-silhouette", "meshgait-s-bodies"), fresh=6000, minutes=355.0
-)
+    _S, apart=("meshgait-s-energy", "meshgait-s-silhouette", "meshgait-s-bodies"), fresh=6000, refined=20_000,
+    minutes=355.0,
+)  # fmt: skip
 # For one GPU; sized on paper, not yet run. Whole batches are watched, so nothing goes ahead alone.
 RECIPES["meshgait-b"] = replace(
     _S,
@@ -248,7 +251,7 @@ def with_bodies(recipe: Recipe) -> Recipe:
 _COUNT, _FROM_NONE, _SHARE, _WEIGHT, _ABOVE_0 = (1, 1e6), (0, 1e6), (0, 1), (0, 1e6), (1e-9, 1e6)
 _RANGES = {
     **dict.fromkeys(("people", "each", "frames", "late_frames", "warmup", "decoded", "body_frames"), _COUNT),
-    **dict.fromkeys(("window", "minutes", "identities", "synthetic", "fresh"), _FROM_NONE),
+    **dict.fromkeys(("window", "minutes", "identities", "synthetic", "fresh", "refined"), _FROM_NONE),
     **dict.fromkeys(("energy_until", "ema", "classes_from", "body_until", "milestones"), _SHARE),
     **dict.fromkeys(("augment", "faults"), _SHARE),
     **dict.fromkeys(("contrast_parts", "contrast", "triplet", "classes", "traits"), _WEIGHT),

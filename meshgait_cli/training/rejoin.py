@@ -51,6 +51,8 @@ def rejoined(
     parts = [branch_of(model, name) for name in model.widths]
     parts = [between(own, new[name], share) if (name := own.config.fusion) in new else own for own in parts]
     whole = joined(model.config, parts)
+    if model.decoder is not None and "heatmap" not in new:  # another 3-D branch makes other mistakes
+        whole.adopt(model.decoder.refiner)
     refit(whole, corpus, folder, seed=seed, tick=tick)
     return whole
 

@@ -10,6 +10,7 @@ import pytest
 from meshgait_cli.body import open_body
 from meshgait_cli.body.reflection import reflected
 from meshgait_cli.errors import MeshgaitError, SourceNotFound
+from meshgait_cli.network.refine import PoseRefiner
 from meshgait_cli.synth import bodies
 from meshgait_cli.synth.bodies import judge_bodies
 from meshgait_cli.synth.dataset import make_dataset
@@ -35,13 +36,14 @@ def _sees(monkeypatch, folder, change):
 
     class Told:
         model_id, trained = "told@1", True
+        refiner = PoseRefiner(8, 88)  # which has not learned to correct anything
 
         def __init__(self, model=None, device="auto"):
             pass
 
         def points(self, sequence):
             seen = change(next(told).copy())
-            return seen[:, :24], seen[:, 24:], np.ones(seen.shape[:2])
+            return seen[:, :24], seen[:, 24:], np.ones(seen.shape[:2], np.float32)
 
     monkeypatch.setattr(bodies, "Embedder", Told)
 

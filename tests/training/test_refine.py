@@ -1,0 +1,132 @@
+"""A refiner that learns from a network's own mistakes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from meshgait_cli.body.reflection import MIRROR, reflected
+from meshgait_cli.network.checkpoint import load, save
+from meshgait_cli.network.meshgait import MeshGait, ModelConfig
+from meshgait_cli.network.refine import refined
+from meshgait_cli.synth.corpus import Corpus, make_corpus
+from meshgait_cli.training import refine as refining
+from meshgait_cli.training.refine import Seen, fit_refiner, refine, seen_in, settled
+
+TINY = ModelConfig(
+    "tiny", blocks="2d", layers=(1, 1, 1, 1), channels=(8, 8, 8, 16), stem_stride=2, hrnet="tiny", squeeze=8,
+    volume_size=8, volume_channels=(4, 4, 8), energy=(8, 8, 8, 8), embedding_dim=8,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory) -> Corpus:
+    folder = tmp_path_factory.mktemp("corpus")
+    make_corpus(folder, 4, seed=4, sequences=3, frames=10)
+    return Corpus.open(folder)
+
+
+def _model() -> MeshGait:
+    torch.manual_seed(0)
+    model = MeshGait(TINY).eval()
+    model.build_decoder().eval()
+    return model
+
+
+def _walks(count: int, frames: int, seed: int) -> np.ndarray:
+    """S×T×88×3: points that swing, each in its own way, all of a walk in one rhythm."""
+    rng = np.random.default_rng(seed)
+    phase = rng.uniform(0, 6.28, (count, 1, 1, 1)) + np.arange(frames)[:, None, None] * 0.6
+    swing = np.random.default_rng(0).normal(0, 0.2, (2, 88, 3))
+    return (np.cos(phase) * swing[0] + np.sin(phase) * swing[1]).astype(np.float32)
+
+
+def test_points_that_are_off_are_brought_nearer_in_walks_that_were_not_learned_from(monkeypatch):
+    for name, value in {"WALKS": 16, "RATE": 5e-3, "WARMUP": 10, "EMA": 0.9}.items():  # a short run
+        monkeypatch.setattr(refining, name, value)
+    rng = np.random.default_rng(2)
+
+    def seen(seed: int) -> Seen:
+        truth = _walks(100, 12, seed)
+        off = rng.normal(0, 0.08, truth.shape).astype(np.float32)
+        return Seen(truth + off, np.ones(truth.shape[:3], np.float32), truth)
+
+    refiner = fit_refiner([seen(3)], channels=48, steps=200)
+    other = seen(4)
+    errors = [
+        [np.abs(points - truth).mean() for points in (walk, refined(refiner, walk, sure))]
+        for walk, sure, truth in zip(other.points, other.confidences, other.truth, strict=True)
+    ]
+    before, after = np.mean(errors, axis=0)
+    assert after < 0.6 * before
+
+
+def test_the_same_seed_gives_the_same_refiner():
+    truth = _walks(20, 10, 0)
+    seen = [Seen(truth + 0.02, np.ones(truth.shape[:3], np.float32), truth)]
+    one, same, other = (fit_refiner(seen, channels=8, steps=5, seed=seed).state_dict() for seed in (0, 0, 1))
+    assert all(torch.equal(one[key], same[key]) for key in one)
+    assert any(not torch.equal(one[key], other[key]) for key in one)
+
+
+def test_a_walk_is_one_body_and_its_truth_the_nearer_one():
+    truth = _walks(2, 10, 1)
+    truth[1, 3, 5] = 9.0  # nobody's place: the walker had left the picture
+    points = reflected(truth) + np.float32(0.01)
+    points[0, 4] = reflected(points[0, 4])
+    sure = np.random.default_rng(0).random((2, 10, 88)).astype(np.float32)
+    found = settled(points, sure, truth)
+    assert len(found.points) == len(found.truth) == 1
+    np.testing.assert_allclose(found.truth[0], reflected(truth[0]))
+    np.testing.assert_allclose(found.points[0], found.truth[0], atol=0.025)
+    np.testing.assert_array_equal(found.confidences[0, 4], sure[0, 4][list(MIRROR)])
+    np.testing.assert_array_equal(found.confidences[0, 5], sure[0, 5])
+
+
+def test_what_was_decoded_is_not_decoded_again(corpus, tmp_path, monkeypatch):
+    monkeypatch.setattr(refining, "CHUNK", 2)
+    model, told = _model(), []
+    first = seen_in(model, corpus, tmp_path, walks=5, tick=lambda done, total: told.append((done, total)))
+    assert told == [(0, 5), (2, 5), (4, 5)]
+    monkeypatch.setattr(refining, "_decoded", None)
+    again = seen_in(model, corpus, tmp_path, walks=5)
+    np.testing.assert_array_equal(first.points, again.points)
+    assert first.points.shape[1:] == (10, 88, 3)
+
+
+def test_a_refiner_is_kept_with_the_network_and_changes_no_embedding(corpus, tmp_path, monkeypatch):
+    model = _model()
+    walk = torch.rand(1, 6, 64, 44)
+    with torch.no_grad():
+        before = model.embed(walk)
+    shares: list[float] = []
+    refine(model, [corpus], tmp_path, walks=4, steps=2, learned=lambda share, loss: shares.append(share))
+    assert shares == [0.5, 1.0]
+    path = tmp_path / "net.safetensors"
+    save(model, path, trained=True)
+    loaded = load(path)
+    assert loaded.config.refiner == refining.CHANNELS
+    assert loaded.network.decoder is None
+    with torch.no_grad():
+        torch.testing.assert_close(loaded.network.embed(walk), before)
+    theirs, ours = loaded.build_decoder().refiner, model.decoder.refiner
+    for key, value in ours.state_dict().items():
+        assert torch.equal(theirs.state_dict()[key], value), key
+
+
+def test_the_command_writes_a_network_with_a_refiner(corpus, tmp_path, monkeypatch, capsys):
+    model, out = _model(), tmp_path / "out.safetensors"
+    save(model, tmp_path / "in.safetensors", trained=True, card={"made": "here"})
+    folder = Path(corpus.silhouettes.filename).parent
+    words = ["refine", "--model", str(tmp_path / "in.safetensors"), "--data", str(folder), "--out", str(out)]
+    monkeypatch.setattr("sys.argv", [*words, "--walks", "3", "--steps", "2"])
+    refining.main()
+    card = load(out).card
+    assert card["made"] == "here"
+    assert card["refined"]["walks"] == 3
+    assert card["refined"]["data"] == [corpus.manifest]
+    assert load(out).config.refiner == refining.CHANNELS
+    assert "walks decoded" in capsys.readouterr().out
