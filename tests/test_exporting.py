@@ -35,6 +35,9 @@ def test_the_network_as_a_file_says_what_embed_says(meshgait, tmp_path):
             found.append(session.run(None, {"silhouettes": seen})[0][0])
     (expected,) = embedder.embed([walker])
     np.testing.assert_allclose(np.mean(found, axis=0), expected.values, atol=1e-4)
+    again = Embedder(path, "cpu")  # the file is a checkpoint too, without the decoder
+    assert again.refiner is None
+    assert again.points(walker)[0].shape == (len(walker), 24, 3)
 
 
 @pytest.mark.slow

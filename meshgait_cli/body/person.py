@@ -26,7 +26,7 @@ FLIP = torch.tensor([1.0, -1.0, -1.0])  # silhouette units (y down, z away) to t
 CHUNK = 240  # frames fitted at a time; the shape is the first chunk's, spread over the whole walk
 STEPS, AGAIN = 80, 60  # of L-BFGS, with and without the shape
 UNIT = 1e4  # by which the loss is multiplied, for L-BFGS's idea of what is small
-DEPTH = 0.4  # weight of an error in depth, which an outline does not show
+DEPTH = 0.4  # weight of an error in depth, which an outline does not show, of points that come with a trust
 ROBUST = 0.02  # silhouette heights; beyond it an error counts by its size, not its square
 SHAPE, POSE, HEIGHT, STEADY = 4e-6, 4e-5, 0.05, 1e-2  # weights of the priors
 OUTSIDE, BARE = 0.5, 0.5  # weights of a body that leaves its silhouette, and of an outline it does not reach
@@ -89,7 +89,8 @@ def fit_person(
 
     joints: T×24×3, markers: T×M×3 and where on the body they are (M vertex numbers), or None; silhouette
     units. silhouettes: T×64×64, the person in those frames. confidences: T×(24+M), how sure the points are,
-    on any scale. Deterministic. ValueError when there is no frame.
+    on any scale, and less so in depth; None where all are trusted alike. Deterministic. ValueError when there
+    is no frame.
     """
     if not len(joints):
         raise ValueError("there is no frame to fit a body to")
@@ -97,11 +98,13 @@ def fit_person(
     target = torch.from_numpy(np.asarray(points, np.float32))
     places = np.zeros(0, np.int64) if markers is None else np.asarray(marker_vertices, np.int64)
     trust = _trust(confidences, len(target), target.shape[1])
+    depth = 1.0 if confidences is None else DEPTH
     surface = np.arange(0, body.vertex_count, SURFACE_EVERY)
     few = _only(body, torch.from_numpy(np.concatenate([places, surface])))
     spread = np.linspace(0, len(target) - 1, min(CHUNK, len(target))).round().astype(int)
     with torch.enable_grad():
-        first = _Fit(few, target[spread], trust[spread], None if silhouettes is None else silhouettes[spread])
+        shown = None if silhouettes is None else silhouettes[spread]
+        first = _Fit(few, target[spread], trust[spread], depth, shown)
         first.run(STEPS)
         betas = first.betas.detach()
         if len(spread) == len(target):
@@ -110,7 +113,7 @@ def fit_person(
         for start in range(0, len(target), CHUNK):
             some = slice(start, start + CHUNK)
             shown = None if silhouettes is None else silhouettes[some]
-            fit = _Fit(few, target[some], trust[some], shown, betas)
+            fit = _Fit(few, target[some], trust[some], depth, shown, betas)
             fit.run(AGAIN)
             parts.append(fit.found())
     return FittedPerson(body, betas, *(torch.cat(each) for each in zip(*parts, strict=True)))
@@ -124,10 +127,12 @@ class _Fit:
         body: BodyModel,
         points: Tensor,
         trust: Tensor,
+        depth: float,
         silhouettes: NDArray[np.uint8] | None,
         betas: Tensor | None = None,
     ) -> None:
         self.body, self.points, self.trust = body, points, trust
+        self.axes = torch.tensor([1.0, 1.0, depth])
         self.outline = None if silhouettes is None else Outline(silhouettes)
         rest = body.rest_joints.double().numpy()
         upright = (points[:, :24] * FLIP).double().numpy()
@@ -180,7 +185,7 @@ class _Fit:
         seen = own * FLIP * self._scale()[:, None, None] + self.place[:, None]
         count = self.points.shape[1]
         surface, seen = seen[:, count:], seen[:, :count]
-        error = ((seen - self.points) * torch.tensor([1.0, 1.0, DEPTH])).square().sum(-1)
+        error = ((seen - self.points) * self.axes).square().sum(-1)
         robust = ROBUST * ((error + ROBUST**2).sqrt() - ROBUST)
         loss = (self.trust * robust).mean()
         if outline is not None:

@@ -15,6 +15,7 @@ from torch import Tensor
 __all__ = ["JOINT_MIRROR", "MIRROR", "mirrored_points", "reflected", "reflected_points", "settle"]
 
 JOINT_MIRROR = (0, 2, 1, 3, 5, 4, 6, 8, 7, 9, 11, 10, 12, 14, 13, 15, 17, 16, 19, 18, 21, 20, 23, 22)
+MOVES = 2.0  # how much moving counts beside being far from where one should be
 # The 24 joints, then the 64 markers (marker i and i + 32 are a pair): whose place each takes in a mirror.
 MIRROR = (*JOINT_MIRROR, *range(56, 88), *range(24, 56))
 
@@ -38,28 +39,35 @@ def reflected_points(points: Tensor) -> Tensor:
     return points[..., list(MIRROR), :] * points.new_tensor([1.0, 1.0, -1.0])
 
 
-def settle(points: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Choose in each frame between the body and its reflection so that the person moves least.
+def settle(
+    points: NDArray[np.float32], near: NDArray[np.float32] | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Choose in each frame between the body and its reflection so that the person moves least, and, where
+    `near` is given, keeps close to that.
 
-    points: T×88×3. Returns T×88×3, and T bool: which frames were reflected. Of the two choices for the
-    whole sequence, which move alike, the one that reflects fewer frames is taken: the frames' own majority.
+    points, near: T×88×3. Returns T×88×3, and T bool: which frames were reflected. Without `near`, of the two
+    choices for the whole sequence, which move alike, the one that reflects fewer frames is taken: the frames'
+    own majority.
     """
     frames = len(points)
-    if frames < 2:
+    if frames < 2 and near is None:
         return points, np.zeros(frames, bool)
     both = np.stack([points, reflected(points)])  # 2×T×88×3
     # moves[t, a, b]: from choice a in frame t to choice b in frame t + 1; Viterbi over the two.
     moves = np.abs(both[:, None, :-1] - both[None, :, 1:]).mean((3, 4)).transpose(2, 0, 1)
-    cost = np.zeros(2)
+    far = np.zeros((frames, 2))
+    if near is not None:
+        far = np.abs(both - near).mean((2, 3)).T / MOVES
+    cost = far[0]
     back = np.zeros((frames, 2), np.int64)
     for t in range(1, frames):
         total = cost[:, None] + moves[t - 1]
         back[t] = total.argmin(0)
-        cost = total.min(0)
+        cost = total.min(0) + far[t]
     choice = np.zeros(frames, np.int64)
     choice[-1] = int(cost.argmin())
     for t in range(frames - 1, 0, -1):
         choice[t - 1] = back[t, choice[t]]
-    if choice.mean() > 0.5:
+    if near is None and choice.mean() > 0.5:
         choice = 1 - choice
     return np.where(choice[:, None, None] == 1, both[1], both[0]), choice.astype(bool)

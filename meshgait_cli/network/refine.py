@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..body.reflection import MIRROR, mirrored_points, reflected_points
+from ..body.reflection import MIRROR, mirrored_points, reflected_points, settle
 
 __all__ = ["PoseRefiner", "refined"]
 
 DILATIONS = (1, 2, 4, 1, 2, 4)
+PASSES = 3
 LENGTH = 24  # frames that are read together: about as many as it learned from
 _SPREAD = 4.0  # by which points are multiplied, to about unit spread; corrections are small beside them
 _LEAST = 1e-4  # of a confidence, of which the logarithm is read
@@ -49,7 +50,8 @@ class _Block(nn.Module):
 class PoseRefiner(nn.Module):
     """B×T×J×3 points in silhouette units and B×T×J confidences to corrected points, B×T×J×3.
 
-    At first it corrects nothing. The points are to be one body's over time: see `body.reflection.settle`.
+    At first it corrects nothing. Points are as a network decoded them, frame by frame: which of the two
+    bodies with one outline a frame shows (`body.reflection`) is among what it corrects.
     """
 
     def __init__(self, channels: int, points: int) -> None:
@@ -72,30 +74,59 @@ class PoseRefiner(nn.Module):
         return points + change / (2 * _SPREAD)
 
 
-@torch.inference_mode()
 def refined(
     refiner: PoseRefiner, points: NDArray[np.float32], confidences: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """T×88×3 points of one uninterrupted walk and T×88 confidences to T×88×3.
 
-    Long walks are read in windows that overlap by half, and of each window the middle counts most. The walk,
-    its mirror image, its reflection in depth and both are corrected alike, and the mean is taken.
+    Where a network took now the one and now the other of the two bodies with one outline, the refiner is torn
+    between them, and legs draw together. So the walk is settled on the bodies nearest to what came out, and
+    refined anew, PASSES times in all.
     """
+    found = _once(refiner, points, confidences)
+    for _ in range(PASSES - 1):
+        settled, turned = settle(points, near=found)
+        sure = np.where(turned[:, None], confidences[:, list(MIRROR)], confidences)
+        found = _once(refiner, settled, sure)
+    return found
+
+
+@torch.inference_mode()
+def _once(
+    refiner: PoseRefiner, points: NDArray[np.float32], confidences: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Long walks are read in windows that overlap by half, each taken as the body that the one before saw, or
+    as its reflection, whichever is nearer to that where they overlap; of each window the middle counts most.
+    A walk and its mirror image are corrected alike."""
     where = next(refiner.parameters()).device
     whole = torch.from_numpy(np.ascontiguousarray(points, np.float32)).to(where)
     trust = torch.from_numpy(np.ascontiguousarray(confidences, np.float32)).to(where)
     found, weight = torch.zeros_like(whole), whole.new_zeros(len(whole))
     for window in _windows(len(whole)):
-        own, sure = whole[window], trust[window]
-        other = sure[:, list(MIRROR)]
-        turned = [own, reflected_points(mirrored_points(own)), mirrored_points(own), reflected_points(own)]
-        straight, both, flipped, deep = refiner(torch.stack(turned), torch.stack([sure, sure, other, other]))
-        mean = straight + mirrored_points(reflected_points(both)) + mirrored_points(flipped)
-        mean = (mean + reflected_points(deep)) / 4
+        own = _corrected(refiner, whole[window], trust[window])
+        before = weight[window] > 0
+        if before.any():
+            there = found[window][before] / weight[window][before][:, None, None]
+            own = _nearer(own, there, before)
         ramp = 1 - torch.linspace(-1, 1, len(own) + 2, device=where)[1:-1].abs()
-        found[window] += ramp[:, None, None] * mean
+        found[window] += ramp[:, None, None] * own
         weight[window] += ramp
     return np.asarray((found / weight[:, None, None]).cpu().numpy())
+
+
+def _corrected(refiner: PoseRefiner, points: Tensor, confidences: Tensor) -> Tensor:
+    """The mean of T×88×3 corrected, and of the mirror image corrected and mirrored."""
+    other = confidences[:, list(MIRROR)]
+    turned = torch.stack([points, mirrored_points(points)])
+    straight, flipped = refiner(turned, torch.stack([confidences, other]))
+    return (straight + _nearer(mirrored_points(flipped), straight)) / 2
+
+
+def _nearer(points: Tensor, to: Tensor, rows: Tensor | None = None) -> Tensor:
+    """T×88×3, or its reflection in depth, whichever is nearer to `to` (in those rows)."""
+    both = [points, reflected_points(points)]
+    straight, deep = ((each if rows is None else each[rows]) - to for each in both)
+    return both[int(deep.abs().mean() < straight.abs().mean())]
 
 
 def _windows(frames: int) -> list[slice]:

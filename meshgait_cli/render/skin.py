@@ -24,11 +24,11 @@ Worn = Callable[[NDArray[np.intp]], NDArray[np.float32]]  # rows of a walk to N�
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
     """A walk as the network saw it. joints: T×24×3 and markers: T×64×3, silhouette units, steady over time.
-    confidences: T×88. silhouettes: T×64×64."""
+    confidences: T×88; None where a refiner has weighed them already. silhouettes: T×64×64."""
 
     joints: NDArray[np.float32]
     markers: NDArray[np.float32]
-    confidences: NDArray[np.float32]
+    confidences: NDArray[np.float32] | None
     silhouettes: NDArray[np.uint8]
 
 
@@ -50,16 +50,18 @@ def see(sequence: SilhouetteSequence, times: NDArray[np.float64], embedder: Embe
     from ..network.refine import refined
     from .smooth import smooth, unbroken
 
-    joints, markers, confidences = embedder.points(sequence)
-    # A silhouette alone does not tell left from right, near from far; the person's motion does.
-    points, turned = settle(np.concatenate([joints, markers], axis=1))
-    confidences = np.where(turned[:, None], confidences[:, list(MIRROR)], confidences)
+    joints, markers, sure = embedder.points(sequence)
+    confidences: NDArray[np.float32] | None = None
+    points = np.concatenate([joints, markers], axis=1)
     refiner = embedder.refiner
     if refiner is None:
+        # A silhouette alone does not tell left from right, near from far; the person's motion does.
+        points, turned = settle(points)
         points = smooth(points, times)
+        confidences = np.where(turned[:, None], sure[:, list(MIRROR)], sure)
     else:
         parts = unbroken(times)
-        points = np.concatenate([refined(refiner, points[part], confidences[part]) for part in parts])
+        points = np.concatenate([refined(refiner, points[part], sure[part]) for part in parts])
     count = joints.shape[1]
     return Seen(points[:, :count], points[:, count:], confidences, sequence.silhouettes)
 
@@ -78,7 +80,7 @@ def skin_of(body: str, smpl_path: Path | None = None) -> Skin:
         theirs = smpl.load(smpl_path)
 
         def fitted_smpl(seen: Seen) -> Worn:
-            sure = seen.confidences[:, : seen.joints.shape[1]]
+            sure = None if seen.confidences is None else seen.confidences[:, : seen.joints.shape[1]]
             return fit_person(theirs, seen.joints, silhouettes=seen.silhouettes, confidences=sure).vertices
 
         return Skin(np.asarray(theirs.faces, dtype=np.int32), fitted_smpl)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..atomic import aside
-from ..body.reflection import MIRROR, mirrored_points, reflected, reflected_points, settle
+from ..body.reflection import MIRROR, mirrored_points, reflected, reflected_points
 from ..ending import plainly
 from ..network.checkpoint import load
 from ..network.decode import JOINTS, POINTS, locate
@@ -32,10 +33,10 @@ from ..synth.corpus import Corpus
 from .export import export
 from .join import digest
 
-__all__ = ["Seen", "fit_refiner", "refine", "seen_in"]
+__all__ = ["Seen", "fit_refiner", "held_against", "refine", "seen_in"]
 
 CHANNELS = 192
-STEPS, RATE, WARMUP, EMA = 8000, 1e-3, 100, 0.995
+STEPS, RATE, WARMUP, EMA = 14_000, 1e-3, 100, 0.995
 WALKS = 64  # of a step
 SHORTEST = 8  # frames of them that are read, at least
 NOISE = 0.01  # silhouette heights, by which points are moved at random
@@ -47,8 +48,8 @@ Tick = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """Walks as a network saw them frame by frame, and as they were. points, truth: S×T×88×3, of one body over
-    time, the truth being the nearer of a body and its reflection. confidences: S×T×88."""
+    """Walks as a network saw them frame by frame, and as they were: see `held_against`. points, truth:
+    S×T×88×3. confidences: S×T×88."""
 
     points: NDArray[np.float32]
     confidences: NDArray[np.float32]
@@ -66,13 +67,15 @@ def refine(
     tick: Tick | None = None,
     learned: Callable[[float, float], None] | None = None,
 ) -> None:
-    """Give `model`, which has a decoder, a refiner that learned from its own mistakes on `corpora`.
+    """Give `model`, which has a decoder, a refiner that learned from its own mistakes on `corpora`. One that
+    it has already learns on.
 
     walks: of each corpus, so many drawn by chance; all when 0. folder: keeps what is decoded, to go on there.
     tick: called with walks decoded, and how many there are; learned: with the share of steps, and the loss.
     """
     found = [seen_in(model, corpus, folder, walks=walks, seed=seed, tick=tick) for corpus in corpora]
-    model.adopt(fit_refiner(found, steps=steps, seed=seed, device=_device(model), tick=learned))
+    start = None if model.decoder is None else model.decoder.refiner
+    model.adopt(fit_refiner(found, start=start, steps=steps, seed=seed, device=_device(model), tick=learned))
 
 
 def seen_in(
@@ -100,20 +103,17 @@ def seen_in(
             np.save(file, np.stack([_decoded(model, corpus.silhouettes[row]) for row in chosen]))
     decoded: NDArray[np.float32] = np.concatenate([np.load(path) for path in sorted(kept.glob("*.npy"))])
     truth = np.asarray(corpus.points[rows], np.float32)
-    return settled(decoded[..., :3], decoded[..., 3], truth)
+    return held_against(decoded[..., :3], decoded[..., 3], truth)
 
 
-def settled(
+def held_against(
     points: NDArray[np.float32], confidences: NDArray[np.float32], truth: NDArray[np.float32]
 ) -> Seen:
-    """Points frame by frame made one body's over time, as in use, and the truth they are held against."""
-    points, confidences = points.copy(), confidences.copy()
-    for walk, sure in zip(points, confidences, strict=True):
-        walk[:], turned = settle(walk)
-        sure[turned] = sure[turned][:, list(MIRROR)]
+    """Points and the truth they are to be brought to: of each walk the body or its reflection in depth, which
+    has the same outline, whichever they are nearer to on the whole."""
     other = reflected(truth)
-    straight, turned_round = (np.abs(points - each).mean((1, 2, 3)) for each in (truth, other))
-    truth = np.where((turned_round < straight)[:, None, None, None], other, truth)
+    straight, turned = (np.abs(points - each).mean((1, 2, 3)) for each in (truth, other))
+    truth = np.where((turned < straight)[:, None, None, None], other, truth)
     # A walker who leaves the picture has no silhouette to be placed by.
     usable = np.isfinite(truth).all((1, 2, 3)) & (np.abs(truth).max((1, 2, 3)) < 3)
     return Seen(points[usable], confidences[usable], truth[usable])
@@ -122,13 +122,15 @@ def settled(
 def fit_refiner(
     seen: Sequence[Seen],
     *,
+    start: PoseRefiner | None = None,
     channels: int = CHANNELS,
     steps: int = STEPS,
     seed: int = 0,
     device: torch.device | None = None,
     tick: Callable[[float, float], None] | None = None,
 ) -> PoseRefiner:
-    """A refiner that brings points nearer to the truth: the averaged weights of the last steps.
+    """A refiner that brings points nearer to the truth: the averaged weights of the last steps. start: begin
+    with this one, and its channels.
 
     A step reads WALKS of one of `seen`, each more often the more walks it has; every second one as the mirror
     image, every second two as the reflection in depth.
@@ -136,8 +138,8 @@ def fit_refiner(
     rng = np.random.default_rng([seed, 2])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        refiner = PoseRefiner(channels, POINTS)
-    refiner.to(device)
+        refiner = PoseRefiner(channels, POINTS) if start is None else deepcopy(start)
+    refiner.to(device).train().requires_grad_(True)
     data = [[torch.from_numpy(a) for a in (one.points, one.confidences, one.truth)] for one in seen]
     sizes = np.array([len(one.points) for one in seen], np.float64)
     average = {key: value.clone() for key, value in refiner.state_dict().items()}

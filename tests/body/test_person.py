@@ -78,7 +78,9 @@ def test_a_silhouette_says_where_a_point_of_no_confidence_is() -> None:
     filled = np.stack([outline(one) for one in vertices])
     places = open_body.marker_vertices()
     found = fit_person(open_body.load(), lost[:, :24], lost[:, 24:], places, filled, sure)
-    trusting = fit_person(open_body.load(), lost[:, :24], lost[:, 24:], places)
+    trusting = fit_person(
+        open_body.load(), lost[:, :24], lost[:, 24:], places, confidences=np.ones_like(sure)
+    )
     errors = [np.linalg.norm(each.joints[wide, 7] - joints[wide, 7]) for each in (found, trusting)]
     assert errors[0] < errors[1]
     assert errors[0] < 0.03

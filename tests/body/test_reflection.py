@@ -45,3 +45,17 @@ def test_one_frame_and_none():
         settled, turned = settle(_walk()[:frames])
         assert settled.shape == (frames, 88, 3)
         assert turned.shape == (frames,)
+
+
+def test_what_is_given_as_near_decides_which_of_the_two_it_is() -> None:
+    points = np.random.default_rng(5).normal(0, 0.2, (1, 88, 3)).astype(np.float32).repeat(6, axis=0)
+    other = reflected(points)
+    mixed = points.copy()
+    mixed[2:4] = other[2:4]
+    for wanted, turned in ((points, [2, 3]), (other, [0, 1, 4, 5])):
+        found, which = settle(mixed, near=wanted)
+        np.testing.assert_array_equal(found, wanted)
+        assert np.flatnonzero(which).tolist() == turned
+    found, which = settle(points[:1], near=other[:1])
+    assert which.all()
+    np.testing.assert_array_equal(found, other[:1])

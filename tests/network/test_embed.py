@@ -168,6 +168,26 @@ def test_a_body_is_skinned_from_its_markers(tiny):
     assert embedder.volumes(sequence).shape == (35, 88, 8, 8, 8)
 
 
+def test_a_refiner_comes_with_its_checkpoint(tiny, tmp_path):
+    assert Embedder(tiny, "cpu").refiner is None
+    torch.manual_seed(0)
+    net = MeshGait(_config(refiner=8), with_decoder=True)
+    path = tmp_path / "refined.safetensors"
+    save(net.eval(), path, trained=True)
+    embedder = Embedder(path, "cpu")
+    assert embedder.network.decoder is None  # until it is asked for
+    found = embedder.refiner
+    assert found is not None
+    for key, value in net.decoder.refiner.state_dict().items():
+        assert torch.equal(found.state_dict()[key], value), key
+
+
+@pytest.mark.parametrize("refiner", [-1, 5000, 8.0, "8", True])
+def test_a_refiner_that_cannot_be_is_refused(refiner):
+    with pytest.raises(ValueError, match="refiner"):
+        _config(refiner=refiner)
+
+
 def test_a_checkpoint_that_brings_a_mesh_decoder_is_drawn_with_it(tmp_path):
     torch.manual_seed(0)
     sequence = _sequence(2)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from meshgait_cli.body.reflection import MIRROR, mirrored_points, reflected_points
+from meshgait_cli.network import refine
 from meshgait_cli.network.decode import POINTS
 from meshgait_cli.network.refine import LENGTH, PoseRefiner, refined
 
@@ -30,14 +31,32 @@ def test_at_first_nothing_is_corrected_however_long_the_walk(frames):
     np.testing.assert_allclose(refined(PoseRefiner(8, POINTS), points, sure), points, atol=1e-6)
 
 
-def test_mirror_image_and_reflection_are_corrected_alike():
+def test_a_mirror_image_is_corrected_alike():
     points, sure = _walk(LENGTH + 7)
     refiner = _random()
     plain = refined(refiner, points, sure)
     assert np.abs(plain - points).max() > 1e-3
-    for turn in (mirrored_points, reflected_points):
-        turned = refined(refiner, turn(torch.from_numpy(points)).numpy(), sure[:, list(MIRROR)])
-        np.testing.assert_allclose(turn(torch.from_numpy(turned)).numpy(), plain, atol=1e-5)
+    turned = refined(refiner, mirrored_points(torch.from_numpy(points)).numpy(), sure[:, list(MIRROR)])
+    np.testing.assert_allclose(mirrored_points(torch.from_numpy(turned)).numpy(), plain, atol=1e-5)
+
+
+def test_a_window_that_takes_the_other_body_is_turned_to_the_one_before(monkeypatch):
+    """The network changes its mind between two windows: the walk stays one body all the same."""
+    points, sure = _walk(2 * LENGTH)
+    points[:] = points[0]
+    other = reflected_points(torch.from_numpy(points)).numpy()
+
+    class Fickle(PoseRefiner):
+        calls = 0
+
+        def forward(self, points: torch.Tensor, confidences: torch.Tensor) -> torch.Tensor:
+            self.calls += 1
+            return points if self.calls % 2 else reflected_points(points)
+
+    monkeypatch.setattr(refine, "PASSES", 1)
+    found = refined(Fickle(8, POINTS), points, sure)
+    np.testing.assert_allclose(found, points, atol=1e-6)
+    assert np.abs(other - points).max() > 0.1
 
 
 def test_what_stands_far_off_in_a_long_walk_does_not_matter():
@@ -53,3 +72,17 @@ def test_what_stands_far_off_in_a_long_walk_does_not_matter():
 def test_a_confidence_of_nought_is_a_number_too():
     points, sure = _walk(4)
     assert np.isfinite(refined(_random(), points, np.zeros_like(sure))).all()
+
+
+def test_frames_that_show_the_other_body_are_turned_before_they_are_refined_again():
+    """A refiner that brings half of the way to where a walk is on the mean: once, it is torn."""
+    points, sure = _walk(12)
+    points[:] = points[0]
+    torn = points.copy()
+    torn[[2, 5, 6]] = reflected_points(torch.from_numpy(points[[2, 5, 6]])).numpy()
+
+    class Mean(PoseRefiner):
+        def forward(self, points: torch.Tensor, confidences: torch.Tensor) -> torch.Tensor:
+            return (points + points.mean(1, keepdim=True)) / 2
+
+    np.testing.assert_allclose(refined(Mean(8, POINTS), torn, sure), points, atol=1e-6)

@@ -7,7 +7,9 @@ from copy import deepcopy
 import pytest
 import torch
 
+from meshgait_cli.network.decode import POINTS
 from meshgait_cli.network.meshgait import MeshGait
+from meshgait_cli.network.refine import PoseRefiner
 from meshgait_cli.network.variants import VARIANTS
 from meshgait_cli.synth.corpus import Corpus, make_corpus
 from meshgait_cli.training import graft as grafting
@@ -50,6 +52,14 @@ def test_only_what_stands_behind_the_heatmaps_is_taught(model, corpus):
     assert not changed[:two].any()
     assert changed[two : two + three].all()
     assert not changed[two + three :].any()
+
+
+def test_a_refiner_of_other_heatmaps_goes(model, corpus):
+    model.build_decoder()
+    model.adopt(PoseRefiner(8, POINTS))
+    graft(model, deepcopy(model.heatmaps), corpus, steps=0)
+    assert model.config.refiner == 0
+    assert model.decoder.refiner is None
 
 
 def test_its_own_heatmaps_change_next_to_nothing(model, corpus):

@@ -12,7 +12,9 @@ import pytest
 import torch
 
 from meshgait_cli.errors import UsageError
+from meshgait_cli.network.decode import POINTS
 from meshgait_cli.network.meshgait import MeshGait, ModelConfig
+from meshgait_cli.network.refine import PoseRefiner
 from meshgait_cli.network.variants import VARIANTS, alone
 from meshgait_cli.synth.corpus import Corpus, make_corpus
 from meshgait_cli.training import graft, join, rejoin
@@ -83,6 +85,24 @@ def test_one_branch_is_replaced_and_the_maps_are_fitted_anew(tmp_path: Path) -> 
     with pytest.raises(UsageError, match="'concat' is no branch of tiny"):
         rejoined(whole, [whole], corpus, tmp_path)
     assert torch.equal(after["energy_branch.stem.0.weight"], new.state_dict()["energy_branch.stem.0.weight"])
+
+
+def test_a_refiner_stays_as_long_as_the_3d_branch_does(tmp_path: Path) -> None:
+    make_corpus(tmp_path / "corpus", 6, seed=4, sequences=2, frames=12)
+    corpus = Corpus.open(tmp_path / "corpus")
+    energy, _, heatmap = nets = parts()
+    heatmap.build_decoder()
+    whole = joined(TINY, nets)
+    whole.adopt(PoseRefiner(8, POINTS))
+    kept = rejoined(whole, [energy], corpus, tmp_path)
+    assert kept.config.refiner == 8
+    assert kept.decoder is not None
+    assert kept.decoder.refiner is not None
+    lost = rejoined(whole, [heatmap], corpus, tmp_path)
+    assert lost.config.refiner == 0
+    assert lost.decoder is not None
+    assert lost.decoder.refiner is None
+    assert branch_of(whole, "heatmap").config.refiner == 0
 
 
 @pytest.mark.parametrize("branch", ["energy", "heatmap", "concat", "arms", ""])
