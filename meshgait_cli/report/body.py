@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 __all__ = ["motion_of"]
 
-_AROUND = 8  # frames before and after, which settle and smooth those that are shown
+_AROUND = 8  # frames before and after, by which those that are shown are corrected
 _RATE = 24.0  # frames a second that are kept; the viewer mixes between them
 
 
 def motion_of(sequence: SilhouetteSequence, stretch: Stretch, embedder: Embedder, skin: Skin) -> Motion:
-    """Decode, choose between each body and its reflection, smooth, and put the skin on.
+    """Decode, correct over the walk (`render.skin.see`), and put the skin on.
 
     Raises RenderError when the network has no 3-D branch.
     """

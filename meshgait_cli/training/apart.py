@@ -70,8 +70,9 @@ def train_apart(
         )  # fmt: skip
         if recipe.refined and model.decoder is not None:
             refine(
-                model, [corpus], out / "points", walks=recipe.refined, seed=settings.seed,
-                tick=_named(made, "bodies of fresh walkers"),
+                model, [corpus], out / "points", walks=recipe.refined, steps=recipe.refine_steps,
+                seed=settings.seed,
+                tick=_named(made, "bodies of fresh walkers"), learned=_percent(made, "refiner of bodies"),
             )  # fmt: skip
         model.cpu()
         for folder in ("strips", "points"):
@@ -89,6 +90,12 @@ def train_apart(
 
 def _named(made: Callable[[str, int, int], None] | None, what: str) -> Callable[[int, int], None] | None:
     return None if made is None else partial(made, what)
+
+
+def _percent(
+    made: Callable[[str, int, int], None] | None, what: str
+) -> Callable[[float, float], None] | None:
+    return None if made is None else lambda share, _: made(what, round(100 * share), 100)
 
 
 def _part(settings: TrainSettings, name: str) -> Recipe:

@@ -33,7 +33,7 @@ class Recipe:
     branch: "silhouette" (2-D), "heatmap" (3-D) or "energy": train that one alone. apart: recipes of one
     branch each, which are trained one after the other and then joined; fresh: people of another synthetic
     corpus, on whom the joined network's maps to the embedding are fitted; refined: walks of theirs from which
-    its refiner learns, 0 for no refiner. See `join` and `refine`.
+    its refiner learns, in refine_steps steps; 0 for no refiner. See `join` and `refine`.
     """
 
     variant: str
@@ -77,6 +77,7 @@ class Recipe:
     apart: tuple[str, ...] = ()
     fresh: int = 0
     refined: int = 0
+    refine_steps: int = 14_000
 
     @property
     def rebuilds(self) -> bool:
@@ -251,7 +252,9 @@ def with_bodies(recipe: Recipe) -> Recipe:
 _COUNT, _FROM_NONE, _SHARE, _WEIGHT, _ABOVE_0 = (1, 1e6), (0, 1e6), (0, 1), (0, 1e6), (1e-9, 1e6)
 _RANGES = {
     **dict.fromkeys(("people", "each", "frames", "late_frames", "warmup", "decoded", "body_frames"), _COUNT),
-    **dict.fromkeys(("window", "minutes", "identities", "synthetic", "fresh", "refined"), _FROM_NONE),
+    **dict.fromkeys(
+        ("window", "minutes", "identities", "synthetic", "fresh", "refined", "refine_steps"), _FROM_NONE
+    ),
     **dict.fromkeys(("energy_until", "ema", "classes_from", "body_until", "milestones"), _SHARE),
     **dict.fromkeys(("augment", "faults"), _SHARE),
     **dict.fromkeys(("contrast_parts", "contrast", "triplet", "classes", "traits"), _WEIGHT),

@@ -37,6 +37,7 @@ __all__ = ["Seen", "fit_refiner", "held_against", "refine", "seen_in"]
 
 CHANNELS = 192
 STEPS, RATE, WARMUP, EMA = 14_000, 1e-3, 100, 0.995
+SAVE_EVERY = 1000  # steps: about a minute
 WALKS = 64  # of a step
 SHORTEST = 8  # frames of them that are read, at least
 NOISE = 0.01  # silhouette heights, by which points are moved at random
@@ -70,12 +71,18 @@ def refine(
     """Give `model`, which has a decoder, a refiner that learned from its own mistakes on `corpora`. One that
     it has already learns on.
 
-    walks: of each corpus, so many drawn by chance; all when 0. folder: keeps what is decoded, to go on there.
+    walks: of each corpus, so many drawn by chance; all when 0. folder: keeps what is decoded and learned, to
+    go on there.
     tick: called with walks decoded, and how many there are; learned: with the share of steps, and the loss.
     """
     found = [seen_in(model, corpus, folder, walks=walks, seed=seed, tick=tick) for corpus in corpora]
     start = None if model.decoder is None else model.decoder.refiner
-    model.adopt(fit_refiner(found, start=start, steps=steps, seed=seed, device=_device(model), tick=learned))
+    kept = folder / f"{digest(model)}-{seed}.pt"
+    model.adopt(
+        fit_refiner(
+            found, start=start, steps=steps, seed=seed, kept=kept, device=_device(model), tick=learned
+        )
+    )
 
 
 def seen_in(
@@ -126,6 +133,7 @@ def fit_refiner(
     channels: int = CHANNELS,
     steps: int = STEPS,
     seed: int = 0,
+    kept: Path | None = None,
     device: torch.device | None = None,
     tick: Callable[[float, float], None] | None = None,
 ) -> PoseRefiner:
@@ -133,9 +141,9 @@ def fit_refiner(
     with this one, and its channels.
 
     A step reads WALKS of one of `seen`, each more often the more walks it has; every second one as the mirror
-    image, every second two as the reflection in depth.
+    image, every second two as the reflection in depth. kept: a file that holds everything needed to go on,
+    written every SAVE_EVERY steps; what was cut off there ends in the same weights.
     """
-    rng = np.random.default_rng([seed, 2])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         refiner = PoseRefiner(channels, POINTS) if start is None else deepcopy(start)
@@ -144,7 +152,14 @@ def fit_refiner(
     sizes = np.array([len(one.points) for one in seen], np.float64)
     average = {key: value.clone() for key, value in refiner.state_dict().items()}
     optimiser = torch.optim.AdamW(refiner.parameters(), lr=RATE, weight_decay=1e-2)
-    for step in range(steps):
+    first = 0
+    if kept is not None and kept.is_file():
+        state = torch.load(kept, map_location=device, weights_only=True)
+        refiner.load_state_dict(state["refiner"])
+        optimiser.load_state_dict(state["optimiser"])
+        first, average = state["step"], state["average"]
+    for step in range(first, steps):
+        rng = np.random.default_rng([seed, 2, step])
         cosine = 0.5 * (1 + math.cos(math.pi * step / steps))
         optimiser.param_groups[0]["lr"] = RATE * min(1.0, (step + 1) / WARMUP) * cosine
         points, sure, truth = _drawn(data[rng.choice(len(data), p=sizes / sizes.sum())], rng)
@@ -161,6 +176,13 @@ def fit_refiner(
         optimiser.step()
         for key, value in refiner.state_dict().items():
             average[key].lerp_(value, 1 - min(EMA, (1 + step) / (10 + step)))
+        if kept is not None and (step + 1) % SAVE_EVERY == 0:
+            state = {
+                "refiner": refiner.state_dict(), "optimiser": optimiser.state_dict(), "average": average,
+                "step": step + 1,
+            }  # fmt: skip
+            with aside(kept) as temporary:
+                torch.save(state, temporary)
         if tick is not None:
             tick((step + 1) / steps, loss.item())
     refiner.load_state_dict(average)

@@ -14,7 +14,13 @@ from .recipes import Recipe
 
 __all__ = ["TrainSettings", "network_of"]
 
-_JOIN = ("apart", "fresh", "refined", "branch")  # what --set says of a recipe in parts, and not of its parts
+_JOIN = (
+    "apart",
+    "fresh",
+    "refined",
+    "refine_steps",
+    "branch",
+)  # what --set says of a recipe in parts, and not of its parts
 
 
 def network_of(recipe: Recipe) -> ModelConfig:

@@ -10,8 +10,13 @@ from typer.testing import CliRunner
 
 from meshgait_cli.__main__ import main
 from meshgait_cli.cli.app import app
+from meshgait_cli.network.checkpoint import load
+from meshgait_cli.training.refine import CHANNELS
 
-CHANGES = ("people=4", "each=2", "frames=2", "window=4", "decoded=2", "identities=6", "fresh=5", "bf16=false")
+CHANGES = (
+    "people=4", "each=2", "frames=2", "window=4", "decoded=2", "identities=6", "fresh=5", "refined=6",
+    "refine_steps=2", "bf16=false",
+)  # fmt: skip
 SMALL = [word for change in CHANGES for word in ("--set", change)]
 
 
@@ -26,6 +31,7 @@ def test_a_run_makes_its_data_and_ends_in_a_checkpoint_that_embed_takes(tmp_path
     assert {name: part["steps"] for name, part in about["parts"].items()} == {
         "meshgait-s-energy": 3, "meshgait-s-silhouette": 3, "meshgait-s-bodies": 3,
     }  # fmt: skip
+    assert load(about["file"]).config.refiner == CHANNELS
     again = CliRunner().invoke(app, [*arguments, "--steps", "4", "--json"])
     assert json.loads(again.stdout)["steps"] == 12  # went on, did not begin anew
     walkers = Path(__file__).parents[2] / "examples" / "walkers"

@@ -84,6 +84,26 @@ def test_a_refiner_learns_on_from_where_it_was():
     assert all(torch.equal(before[key], value) for key, value in first.state_dict().items())
 
 
+def test_what_was_cut_off_ends_in_the_same_refiner(tmp_path, monkeypatch):
+    monkeypatch.setattr(refining, "SAVE_EVERY", 2)
+    truth = _walks(20, 10, 0)
+    seen = [Seen(truth + 0.02, np.ones(truth.shape[:3], np.float32), truth)]
+    whole = fit_refiner(seen, channels=8, steps=6).state_dict()
+
+    def killed(share: float, loss: float) -> None:
+        if share > 0.8:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit_refiner(seen, channels=8, steps=6, kept=tmp_path / "kept.pt", tick=killed)
+    steps: list[float] = []
+    again = fit_refiner(
+        seen, channels=8, steps=6, kept=tmp_path / "kept.pt", tick=lambda share, _: steps.append(share)
+    )
+    assert len(steps) == 2
+    assert all(torch.equal(whole[key], value) for key, value in again.state_dict().items())
+
+
 def test_the_truth_of_a_walk_is_the_nearer_of_two_bodies():
     truth = _walks(3, 10, 1)
     truth[1, 3, 5] = 9.0  # nobody's place: the walker had left the picture
