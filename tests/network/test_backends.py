@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +75,8 @@ def test_every_backend_embeds_alike(source, backend, walks, expected, request):
 @pytest.mark.slow
 def test_an_exported_file_holds_the_whole_network(exported):
     ours, its = load(), load(exported)
-    assert (its.id, its.config, its.trained, its.card) == (ours.id, ours.config, ours.trained, ours.card)
+    assert (its.id, its.trained, its.card) == (ours.id, ours.trained, ours.card)
+    assert its.config == replace(ours.config, refiner=0)  # which is the decoder's
     shipped = load_file(folder("weights") / "meshgait-s.safetensors")
     mine = its.network.state_dict()
     for name, value in shipped.items():
