@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from meshgait_cli.body import open_body
 from meshgait_cli.body.person import fit_person
-from meshgait_cli.body.reflection import reflected_points
+from meshgait_cli.body.reflection import reflected
 from meshgait_cli.evaluation.baselines import fit_lda
 from meshgait_cli.evaluation.body import procrustes_error, root_aligned_error
 from meshgait_cli.evaluation.evaluate import Figures, judge
@@ -112,8 +111,8 @@ def body(embedder: Embedder, corpus: Corpus, sequences: int = 60) -> dict[str, A
         joints, markers, _ = embedder.points(sequence)
         seen = see(sequence, every / float(corpus.labels["fps"][row]), embedder)
         fitted = fit_person(model, seen.joints, seen.markers, places, wide, seen.confidences)
-        truth = torch.from_numpy(np.array(corpus.points[row], np.float32))
-        both = [each.numpy() for each in (truth, reflected_points(truth))]
+        truth = np.array(corpus.points[row], np.float32)
+        both = [truth, reflected(truth)]
         true_joints = [each[:, :JOINTS] for each in both]
         true_mesh = [_mesh(each[:, JOINTS:], decoder[:, some]) for each in both]
         seed = corpus.manifest["seed"]

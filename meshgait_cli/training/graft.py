@@ -12,7 +12,6 @@ nearly is measured.
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
@@ -31,6 +30,7 @@ from ..network.volumes import VolumeFeatures
 from ..synth.corpus import Corpus
 from .export import export
 from .losses import part_distances
+from .schedule import averaging, half_cosine
 
 __all__ = ["graft"]
 
@@ -88,9 +88,7 @@ def _teach(
     average = {key: value.clone() for key, value in branch.state_dict().items()}
     optimiser = torch.optim.AdamW(branch.parameters(), lr=RATE, weight_decay=0.0)
     for step in range(steps):
-        optimiser.param_groups[0]["lr"] = (
-            RATE * min(1.0, (step + 1) / WARMUP) * 0.5 * (1 + math.cos(math.pi * step / steps))
-        )
+        optimiser.param_groups[0]["lr"] = RATE * half_cosine(step, steps, WARMUP)
         walks = _walks(corpus, rng.choice(rows, WALKS, replace=False), rng)
         with torch.no_grad():
             wanted = _maps(before, walks)
@@ -105,7 +103,7 @@ def _teach(
         optimiser.step()
         for key, value in branch.state_dict().items():
             if value.is_floating_point():
-                average[key].lerp_(value, 1 - min(EMA, (1 + step) / (10 + step)))
+                average[key].lerp_(value, 1 - averaging(EMA, step))
         if tick is not None:
             tick((step + 1) / steps, loss.item() / 2)
     branch.load_state_dict(average)

@@ -9,7 +9,6 @@ asks for: that the nearest sequence is the same person's, not that all of a pers
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from ..network.meshgait import MeshGait, ModelConfig
 from ..network.variants import alone
 from ..synth.corpus import Corpus
 from .losses import nearest_loss, part_distances
+from .schedule import half_cosine
 from .worsen import varied
 
 __all__ = ["between", "branch_of", "digest", "fit_maps", "joined", "refit", "strips_of"]
@@ -196,8 +196,7 @@ def fit_maps(
     weight, average = own.clone().requires_grad_(), own.clone()
     optimiser = torch.optim.AdamW([weight], lr=RATE, weight_decay=0.0)
     for step in range(steps):
-        cosine = 0.5 * (1 + math.cos(math.pi * step / steps))
-        optimiser.param_groups[0]["lr"] = RATE * min(1.0, (step + 1) / WARMUP) * cosine
+        optimiser.param_groups[0]["lr"] = RATE * half_cosine(step, steps, WARMUP)
         chosen = rng.choice(len(rows), min(PEOPLE, len(rows)), replace=False)
         drawn = np.concatenate([rng.choice(rows[one], EACH, replace=len(rows[one]) < EACH) for one in chosen])
         labels = torch.from_numpy(np.repeat(chosen, EACH))

@@ -27,6 +27,7 @@ from .distributed import Group
 from .join import branch_of
 from .objective import step_losses
 from .recipes import Recipe
+from .schedule import averaging
 from .traits import TRAITS
 
 __all__ = ["STATE_FILE", "Run", "channels_last", "learning_rate"]
@@ -193,7 +194,7 @@ class Run:
     @torch.no_grad()
     def _average(self) -> None:
         # Early on the average would still be the first random weights: let it follow faster.
-        decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
+        decay = averaging(self.recipe.ema, self.step)
         for key, value in self.model.state_dict().items():
             kept = self.average[key]
             if kept.is_floating_point():

@@ -9,7 +9,6 @@ learned from it makes fewer mistakes. The network stays as it is; what it says o
 from __future__ import annotations
 
 import argparse
-import math
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from torch import Tensor, nn
 from ..atomic import aside
 from ..body.reflection import MIRROR, mirrored_points, reflected, reflected_points
 from ..ending import plainly
+from ..errors import UsageError
 from ..network.checkpoint import load
 from ..network.decode import JOINTS, POINTS, locate
 from ..network.meshgait import MeshGait
@@ -32,11 +32,14 @@ from ..network.refine import PoseRefiner
 from ..synth.corpus import Corpus
 from .export import export
 from .join import digest
+from .recipes import find
+from .schedule import averaging, half_cosine
 
 __all__ = ["Seen", "fit_refiner", "held_against", "refine", "seen_in"]
 
 CHANNELS = 192
-STEPS, RATE, WARMUP, EMA = 14_000, 1e-3, 100, 0.995
+STEPS = find("meshgait-s").refine_steps
+RATE, WARMUP, EMA = 1e-3, 100, 0.995
 SAVE_EVERY = 1000  # steps: about a minute
 WALKS = 64  # of a step
 SHORTEST = 8  # frames of them that are read, at least
@@ -160,8 +163,7 @@ def fit_refiner(
         first, average = state["step"], state["average"]
     for step in range(first, steps):
         rng = np.random.default_rng([seed, 2, step])
-        cosine = 0.5 * (1 + math.cos(math.pi * step / steps))
-        optimiser.param_groups[0]["lr"] = RATE * min(1.0, (step + 1) / WARMUP) * cosine
+        optimiser.param_groups[0]["lr"] = RATE * half_cosine(step, steps, WARMUP)
         points, sure, truth = _drawn(data[rng.choice(len(data), p=sizes / sizes.sum())], rng)
         if step % 2:
             points, sure, truth = mirrored_points(points), sure[..., list(MIRROR)], mirrored_points(truth)
@@ -175,7 +177,7 @@ def fit_refiner(
         nn.utils.clip_grad_norm_(refiner.parameters(), 1.0)
         optimiser.step()
         for key, value in refiner.state_dict().items():
-            average[key].lerp_(value, 1 - min(EMA, (1 + step) / (10 + step)))
+            average[key].lerp_(value, 1 - averaging(EMA, step))
         if kept is not None and (step + 1) % SAVE_EVERY == 0:
             state = {
                 "refiner": refiner.state_dict(), "optimiser": optimiser.state_dict(), "average": average,
@@ -227,7 +229,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
+    if min(chosen.walks, chosen.steps) < 0:
+        raise UsageError("walks and steps are counted from 0")
     loaded = load(chosen.model)
+    if loaded.network.heatmaps is None:
+        raise UsageError(f"{loaded.id} has no 3-D branch, so there are no bodies to refine")
     loaded.build_decoder()
     corpora = [Corpus.open(folder) for folder in chosen.data]
 

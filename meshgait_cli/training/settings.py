@@ -14,13 +14,8 @@ from .recipes import Recipe
 
 __all__ = ["TrainSettings", "network_of"]
 
-_JOIN = (
-    "apart",
-    "fresh",
-    "refined",
-    "refine_steps",
-    "branch",
-)  # what --set says of a recipe in parts, and not of its parts
+# What --set says of a recipe in parts, and not of its parts.
+_JOIN = ("apart", "fresh", "refined", "refine_steps", "branch")
 
 
 def network_of(recipe: Recipe) -> ModelConfig:

@@ -148,6 +148,25 @@ def test_a_refiner_is_kept_with_the_network_and_changes_no_embedding(corpus, tmp
         assert torch.equal(theirs.state_dict()[key], value), key
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--model", "deepgaitv2"], "no 3-D branch"),
+        (["--walks", "-1"], "counted from 0"),
+        (["--steps", "-1"], "counted from 0"),
+        (["--data", "nowhere"], "no finished corpus"),
+    ],
+)
+def test_what_cannot_be_is_said_in_a_line(corpus, tmp_path, monkeypatch, capsys, words, said):
+    folder, out = Path(corpus.silhouettes.filename).parent, tmp_path / "out.safetensors"
+    monkeypatch.setattr("sys.argv", ["refine", "--data", str(folder), "--out", str(out), *words])
+    with pytest.raises(SystemExit) as ended:
+        refining.main()
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_the_command_writes_a_network_with_a_refiner(corpus, tmp_path, monkeypatch, capsys):
     model, out = _model(), tmp_path / "out.safetensors"
     save(model, tmp_path / "in.safetensors", trained=True, card={"made": "here"})
